@@ -1,0 +1,28 @@
+//! Claude Code.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `wire` | the lines as they are |
+//! | `session` | a session under construction: the operations both records speak through |
+//! | `stream`, `transcript` | the two records of a session |
+//! | `records`, `tokens`, `ids`, `failure` | what a session is made of, in its terms and ours |
+//! | `telling`, `ending` | from there to the contract's facts |
+
+mod ending;
+mod failure;
+mod ids;
+mod records;
+mod session;
+pub(crate) mod stream;
+mod telling;
+mod tokens;
+pub(crate) mod transcript;
+pub(crate) mod wire;
+
+pub(crate) use ending::set_process_end;
+pub(crate) use ids::key;
+pub(crate) use session::Session;
+pub(crate) use telling::name;
+
+/// How the agent is called in `gen_ai.agent.name`.
+pub(crate) const AGENT_NAME: &str = "claude-code";

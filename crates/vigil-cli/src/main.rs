@@ -1,0 +1,30 @@
+//! The program `vigil`: an ordinary user of the crates beside it.
+
+mod args;
+mod demo;
+mod import;
+mod output;
+mod report;
+mod run;
+
+use args::{Cli, Command};
+use clap::{CommandFactory, Parser};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Run(arguments) => run::run(arguments),
+        Command::Import(arguments) => import::import(arguments),
+        Command::Demo(arguments) => demo::run(arguments),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "vigil", &mut script);
+            output::to_stdout(&String::from_utf8_lossy(&script));
+            ExitCode::SUCCESS
+        }
+        Command::PassOn => {
+            run::pass_on_standard_input();
+            ExitCode::SUCCESS
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! The summary of a run, for people (a few lines) and for programs (one JSON object).
+//!
+//! It holds names, numbers and words of the contract; foreign text that gets in (a program's, a model's name) has
+//! its control characters replaced.
+
+use crate::output::{Style, Styles, counted, dollars, duration, grouped, printable};
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+use std::time::Duration;
+use vigil::Receipt;
+use vigil_adapters::Summary;
+use vigil_core::fact::Outcome;
+
+/// Costs that differ by more than this are both shown: 1 %.
+const COST_TOLERANCE: f64 = 0.01;
+
+/// How the process ended, where there was one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct ProcessEnd {
+    /// Its exit code.
+    pub(crate) exit_code: Option<i32>,
+    /// The signal that ended it.
+    pub(crate) signal: Option<i32>,
+}
+
+/// What observing itself has to tell.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Gaps {
+    /// Bytes of output that came faster than they could be observed.
+    pub(crate) unobserved_bytes: u64,
+    /// Several sessions changed on disk, so none was taken for the command's own.
+    pub(crate) ambiguous: bool,
+    /// Something the command left behind still writes.
+    pub(crate) left_behind: bool,
+}
+
+/// The summary of one run.
+pub(crate) struct Report<'a> {
+    pub(crate) summary: &'a Summary,
+    pub(crate) process: Option<ProcessEnd>,
+    pub(crate) gaps: Gaps,
+}
+
+impl Report<'_> {
+    /// The lines for people, without those about delivery. The first says what ran and how it ended.
+    pub(crate) fn text(&self, styles: Styles) -> String {
+        let mut text = format!("vigil: {}\n", self.headline(styles));
+        for line in [self.work(), self.tokens(), self.trouble(), self.unread()].into_iter().flatten() {
+            let _a_string_takes_all = writeln!(text, "  {line}");
+        }
+        text
+    }
+
+    fn headline(&self, styles: Styles) -> String {
+        let summary = self.summary;
+        let name = printable(summary.program.as_deref().unwrap_or("the agent"));
+        let how = match &summary.outcome {
+            Outcome::Ok => styles.paint(Style::Good, "finished"),
+            Outcome::Cancelled => styles.paint(Style::Notable, "was cancelled"),
+            Outcome::Error(error) => {
+                let why = summary.reason.as_deref().unwrap_or(error.as_str());
+                styles.paint(Style::Bad, &format!("failed: {}", printable(why)))
+            }
+        };
+        let mut text = format!("{name} {how}");
+        match self.process {
+            Some(ProcessEnd { signal: Some(signal), .. }) => {
+                let _a_string_takes_all = write!(text, " (signal {signal})");
+            }
+            Some(ProcessEnd { exit_code: Some(code), .. }) if code != 0 => {
+                let _a_string_takes_all = write!(text, " (exit {code})");
+            }
+            _ => {}
+        }
+        if let Some(time) = summary.duration {
+            let _a_string_takes_all = write!(text, " after {}", duration(time));
+        }
+        text
+    }
+
+    fn work(&self) -> Option<String> {
+        let summary = self.summary;
+        let models = summary.models.iter().map(|model| printable(model)).collect::<Vec<_>>().join(", ");
+        let counts = [
+            (summary.turns, "turn", "turns"),
+            (summary.chats, "chat", "chats"),
+            (summary.tools, "tool call", "tool calls"),
+            (summary.sub_agents, "sub-agent", "sub-agents"),
+        ];
+        let mut counts: Vec<_> = some_counts(&counts);
+        if summary.tools_failed > 0 {
+            counts.push(format!("{} failed", counted(summary.tools_failed, "tool call", "tool calls")));
+        }
+        joined([models, counts.join(", ")])
+    }
+
+    fn tokens(&self) -> Option<String> {
+        let summary = self.summary;
+        let usage = &summary.usage;
+        let mut parts = Vec::new();
+        if let Some(input) = usage.input().filter(|_| !usage.is_empty()) {
+            let cached = usage.cache_read_tokens().filter(|cached| *cached > 0);
+            let cached = cached.map(|cached| format!(" ({} cached)", grouped(cached))).unwrap_or_default();
+            parts.push(format!("{}{cached} in", counted(input, "token", "tokens")));
+        }
+        if let Some(output) = usage.output().filter(|_| !usage.is_empty()) {
+            parts.push(format!("{} out", grouped(output)));
+        }
+        joined([parts.join(", "), self.cost()])
+    }
+
+    fn cost(&self) -> String {
+        let own = self.summary.cost_nano_usd.map(dollars);
+        let reported = self.summary.reported_cost_usd;
+        let shown = reported.map(|usd| dollars(nano_usd(usd)));
+        match (own, shown) {
+            (Some(own), Some(reported)) if self.costs_differ() => format!("{own} (reported: {reported})"),
+            (Some(own), _) => own,
+            (None, Some(reported)) => format!("{reported} as reported"),
+            (None, None) if self.summary.unpriced_models.is_empty() => String::new(),
+            (None, None) => {
+                let models: Vec<_> = self.summary.unpriced_models.iter().map(|model| printable(model)).collect();
+                format!("no price known for {}", models.join(", "))
+            }
+        }
+    }
+
+    fn costs_differ(&self) -> bool {
+        let (Some(own), Some(reported)) = (self.summary.cost_nano_usd, self.summary.reported_cost_usd) else {
+            return false;
+        };
+        let own = own as f64 / 1e9;
+        (own - reported).abs() > COST_TOLERANCE * own.max(reported)
+    }
+
+    fn trouble(&self) -> Option<String> {
+        let summary = self.summary;
+        let retries = (summary.retries > 0).then(|| counted(summary.retries, "retry", "retries"));
+        let denied = (summary.denied > 0).then(|| format!("{} denied", counted(summary.denied, "call", "calls")));
+        joined([retries.unwrap_or_default(), denied.unwrap_or_default()])
+    }
+
+    fn unread(&self) -> Option<String> {
+        let summary = self.summary;
+        let mut parts = some_counts(&[
+            (summary.unknown_events, "unknown event", "unknown events"),
+            (summary.bad_lines, "unreadable line", "unreadable lines"),
+            (summary.oversize_lines, "line too long to read", "lines too long to read"),
+        ]);
+        if summary.truncated {
+            parts.push("the record ends before the work does".into());
+        }
+        if self.gaps.unobserved_bytes > 0 {
+            parts.push(format!("{} of output not observed", counted(self.gaps.unobserved_bytes, "byte", "bytes")));
+        }
+        if self.gaps.ambiguous {
+            parts.push("several sessions changed at once: see vigil import".into());
+        }
+        if self.gaps.left_behind {
+            parts.push("a process it left behind goes on writing, not observed".into());
+        }
+        joined([parts.join(", ")])
+    }
+
+    /// The same for programs.
+    pub(crate) fn json(&self) -> Value {
+        let summary = self.summary;
+        let usage = &summary.usage;
+        let (outcome, error) = match &summary.outcome {
+            Outcome::Ok => ("ok", None),
+            Outcome::Cancelled => ("cancelled", None),
+            Outcome::Error(error) => ("error", Some(error.as_str())),
+        };
+        json!({
+            "program": summary.program,
+            "session_id": summary.session_id,
+            "trace_id": summary.agent_context.trace_id.to_string(),
+            "span_id": summary.agent_context.span_id.to_string(),
+            "models": summary.models,
+            "outcome": outcome,
+            "error_type": error,
+            "reason": summary.reason,
+            "exit_code": self.process.and_then(|process| process.exit_code),
+            "signal": self.process.and_then(|process| process.signal),
+            "duration_ms": summary.duration.map(milliseconds),
+            "turns": summary.turns,
+            "chats": summary.chats,
+            "tools": summary.tools,
+            "tools_failed": summary.tools_failed,
+            "denied": summary.denied,
+            "retries": summary.retries,
+            "sub_agents": summary.sub_agents,
+            "usage": {
+                "input_tokens": usage.input(),
+                "output_tokens": usage.output(),
+                "cache_read_input_tokens": usage.cache_read_tokens(),
+                "cache_write_input_tokens": usage.cache_write_tokens(),
+            },
+            "cost_nano_usd": summary.cost_nano_usd,
+            "reported_cost_usd": summary.reported_cost_usd,
+            "unpriced_models": summary.unpriced_models,
+            "unknown_events": summary.unknown_events,
+            "bad_lines": summary.bad_lines,
+            "oversize_lines": summary.oversize_lines,
+            "truncated": summary.truncated,
+            "unobserved_bytes": self.gaps.unobserved_bytes,
+        })
+    }
+}
+
+/// The line that says where the trace went and whether it arrived.
+pub(crate) fn delivery_text(trace: &str, destinations: &[String], receipt: &Receipt, styles: Styles) -> String {
+    if destinations.is_empty() {
+        let disabled = std::env::var("OTEL_SDK_DISABLED").is_ok_and(|value| value.eq_ignore_ascii_case("true"));
+        let how = if disabled {
+            "nothing was sent: OTEL_SDK_DISABLED is set"
+        } else {
+            "nothing was sent: set OTEL_EXPORTER_OTLP_ENDPOINT, or give --otlp-dir DIR for files"
+        };
+        return format!("  {}\n", styles.paint(Style::Faint, how));
+    }
+    if receipt.is_complete() {
+        let what = some_counts(&[
+            (receipt.traces.delivered, "span", "spans"),
+            (receipt.logs.delivered, "event", "events"),
+            (receipt.metrics.delivered, "data point", "data points"),
+        ]);
+        let where_to = destinations.join(", ");
+        return format!("  {trace}{} to {where_to}: {}\n", styles.paint(Style::Good, "delivered"), what.join(", "));
+    }
+    let mut text = format!("  {trace}{}\n", styles.paint(Style::Bad, "not delivered whole"));
+    if receipt.timed_out || receipt.destinations.is_empty() {
+        let _a_string_takes_all = writeln!(text, "    {}: {receipt}", destinations.join(", "));
+    }
+    for destination in &receipt.destinations {
+        let _a_string_takes_all = writeln!(text, "    {destination}");
+    }
+    text
+}
+
+/// Where the trace went, for programs.
+pub(crate) fn delivery_json(destinations: &[String], receipt: &Receipt) -> Value {
+    let signal = |signal: &vigil::deliver::SignalReceipt| {
+        let lost: serde_json::Map<_, _> =
+            signal.lost.iter().map(|(reason, count)| (reason.as_str().to_owned(), count.into())).collect();
+        json!({ "recorded": signal.recorded, "delivered": signal.delivered, "lost": lost })
+    };
+    json!({
+        "destinations": destinations,
+        "complete": receipt.is_complete(),
+        "traces": signal(&receipt.traces),
+        "logs": signal(&receipt.logs),
+        "metrics": signal(&receipt.metrics),
+    })
+}
+
+fn some_counts(counts: &[(u64, &str, &str)]) -> Vec<String> {
+    counts.iter().filter(|(count, ..)| *count > 0).map(|(count, one, many)| counted(*count, one, many)).collect()
+}
+
+fn joined<const N: usize>(parts: [String; N]) -> Option<String> {
+    let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    (!parts.is_empty()).then(|| parts.join(" · "))
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e6).round() / 1e3
+}
+
+/// A float of dollars from a foreign record, for showing.
+fn nano_usd(usd: f64) -> u64 {
+    // A cast from float saturates, and makes NaN zero.
+    (usd * 1e9).round() as u64
+}

@@ -1,0 +1,227 @@
+//! `vigil run`: a command runs as if we were not there, and what it did is recorded.
+//!
+//! ```text
+//!  child ──pipe──► pump ──► our stdout              first of all, byte for byte
+//!                    └──tap──► watch ──► telemetry  beside it, bounded
+//!  signals ──► signal thread ──► child              our pid's only; a terminal's reach it anyway
+//!  transcripts on disk ─────► watch
+//! ```
+//!
+//! The child's bytes, signals and exit status come first. When nothing can be prepared (no thread, no pipe) the
+//! command is run unobserved.
+
+mod child;
+mod observe;
+mod plan;
+mod pump;
+mod signals;
+mod tap;
+pub(crate) mod transcripts;
+
+pub(crate) use pump::pass_on_standard_input;
+
+use crate::args::RunArgs;
+use crate::output::{Styles, to_stderr};
+use crate::report::{self, Gaps, ProcessEnd, Report};
+use child::{Running, SignalThread};
+use observe::{Observed, Watch};
+use signals::Signals;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, OwnedFd};
+use std::process::{Command, ExitCode, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::thread::JoinHandle;
+use tap::Tap;
+use vigil::Telemetry;
+use vigil_adapters::{Observer, Options, RunEnd};
+use vigil_core::id::{SpanContext, SpanId, TraceId};
+use vigil_core::vocab::Originator;
+
+/// Runs the command and returns its exit status.
+pub(crate) fn run(arguments: RunArgs) -> ExitCode {
+    // Before any thread, so that all of them hold the signals back.
+    let signals = Signals::block();
+    let cannot_start = match Prepared::new(&arguments, signals) {
+        Ok(prepared) => match prepared.run(&arguments) {
+            Ok(code) => return code,
+            Err(cannot_start) => cannot_start,
+        },
+        Err(error) => {
+            if !arguments.quiet {
+                to_stderr(&format!("vigil: the command runs unobserved: {error}\n"));
+            }
+            child::become_it(&arguments.command)
+        }
+    };
+    // Told even when quiet: nobody else says why nothing ran.
+    let program = arguments.command.first().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    to_stderr(&format!("vigil: cannot run {}: {}\n", crate::output::printable(&program), cannot_start.why));
+    ExitCode::from(cannot_start.exit)
+}
+
+/// Everything that is there before the child is.
+struct Prepared {
+    telemetry: Telemetry,
+    output: child::Output,
+    tap: Arc<Tap>,
+    watch: JoinHandle<Watch>,
+    pump: Option<JoinHandle<pump::Ended>>,
+    /// Closed when the child has ended, which the pump notices.
+    child_lives: io::PipeWriter,
+    signal_thread: SignalThread,
+    /// What the signal thread exits with when it is asked to end after the child did.
+    exit_status: Arc<AtomicU8>,
+    trace_parent: Option<String>,
+    started_at: vigil_core::fact::UnixNanos,
+}
+
+impl Prepared {
+    fn new(arguments: &RunArgs, signals: Signals) -> io::Result<Self> {
+        let command = &arguments.command;
+        let telemetry = start_telemetry(arguments);
+        let agent = plan::agent(command);
+        let parent = telemetry.parent_from_env();
+        let own = own_context(parent)?;
+        let mut observer = Observer::new(Options {
+            originator: Originator::Cli,
+            parent,
+            program: Some(plan::program_name(command)),
+            agent_context: Some(own),
+            capture_content: telemetry.content_allowed(),
+        });
+        let session = plan::named_session(command);
+        let (output, read_end) = plan::output(command, arguments.stdout)?;
+        let tap = Arc::new(Tap::new());
+        let started_at = pump::now();
+        observer.process_started(started_at);
+        let watch = Watch::begin(observer, telemetry.clone(), agent, session.as_deref());
+        let follow_disk = read_end.is_none();
+        let watch = in_thread("vigil-watch", {
+            let tap = Arc::clone(&tap);
+            move || watch.watch(&tap, follow_disk)
+        })?;
+        let (child_gone, child_lives) = io::pipe()?;
+        let pump = match read_end {
+            None => None,
+            Some(source) => Some(in_thread("vigil-pump", {
+                let tap = Arc::clone(&tap);
+                move || pump::pass_on(source, io::stdout().as_fd(), child_gone.as_fd(), &tap)
+            })?),
+        };
+        let exit_status = Arc::new(AtomicU8::new(0));
+        let signal_thread = SignalThread::start(signals, {
+            let exit_status = Arc::clone(&exit_status);
+            #[expect(clippy::exit, reason = "asked to end while delivering: the command is done, its status stands")]
+            move || std::process::exit(i32::from(exit_status.load(Ordering::Relaxed)))
+        })?;
+        // Claude's spans get their ids from its session, so no context made here would be its own.
+        let trace_parent = agent.is_none().then(|| format!("00-{}-{}-01", own.trace_id, own.span_id));
+        Ok(Self {
+            telemetry,
+            output,
+            tap,
+            watch,
+            pump,
+            child_lives,
+            signal_thread,
+            exit_status,
+            trace_parent,
+            started_at,
+        })
+    }
+
+    fn run(self, arguments: &RunArgs) -> Result<ExitCode, child::CannotStart> {
+        let environment: Vec<_> = self.trace_parent.map(|value| ("TRACEPARENT", value)).into_iter().collect();
+        let running: Running = child::start(&arguments.command, &environment, self.output)?;
+        self.signal_thread.serve(&running);
+        let waited = running.wait();
+        let ended_at = pump::now();
+        let ended = waited.unwrap_or_else(|error| {
+            to_stderr(&format!("vigil: the command's end was not learnt: {error}\n"));
+            child::Ended { code: None, signal: None }
+        });
+        self.exit_status.store(ended.exit_status(), Ordering::Relaxed);
+        drop(self.child_lives);
+        let passed = match self.pump {
+            Some(pump) => pump.join().ok(),
+            None => {
+                self.tap.close();
+                None
+            }
+        };
+        let left_behind = match passed {
+            Some(pump::Ended::LeftOpen(source)) => leave_behind(source),
+            Some(pump::Ended::Failed(error)) => {
+                if !arguments.quiet {
+                    to_stderr(&format!("vigil: the command's output could not be written: {error}\n"));
+                }
+                false
+            }
+            _ => false,
+        };
+        let Ok(watch) = self.watch.join() else { return Ok(ExitCode::from(ended.exit_status())) };
+        let end = RunEnd {
+            at: Some(ended_at),
+            exit_code: ended.code,
+            signal: ended.signal,
+            started_at: Some(self.started_at),
+        };
+        let Observed { summary, unobserved, ambiguous } = watch.finish(end);
+        let receipt = self.telemetry.shutdown(arguments.destinations.deliver_within);
+        let destinations = self.telemetry.destinations();
+        let report = Report {
+            summary: &summary,
+            process: Some(ProcessEnd { exit_code: ended.code, signal: ended.signal }),
+            gaps: Gaps { unobserved_bytes: unobserved, ambiguous, left_behind },
+        };
+        if arguments.json {
+            let mut summary = report.json();
+            summary["delivery"] = report::delivery_json(destinations, &receipt);
+            to_stderr(&format!("{summary}\n"));
+        } else if !arguments.quiet {
+            let styles = Styles::for_stream(&io::stderr());
+            let trace = format!("trace {} ", summary.agent_context.trace_id);
+            to_stderr(&(report.text(styles) + &report::delivery_text(&trace, destinations, &receipt, styles)));
+        }
+        Ok(ExitCode::from(ended.exit_status()))
+    }
+}
+
+fn start_telemetry(arguments: &RunArgs) -> Telemetry {
+    let mut builder = vigil::from_env("vigil")
+        .originator(Originator::Cli)
+        .log_format(arguments.destinations.log.into());
+    if let Some(folder) = &arguments.destinations.otlp_dir {
+        builder = builder.otlp_dir(folder);
+    }
+    builder.start()
+}
+
+fn in_thread<T: Send + 'static>(
+    name: &str,
+    body: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<JoinHandle<T>> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(body)
+}
+
+/// A fresh identity for the command's own span, in the trace that is inherited if there is one.
+fn own_context(parent: Option<SpanContext>) -> io::Result<SpanContext> {
+    let (mut trace_id, mut span_id) = ([0; 16], [0; 8]);
+    let mut random = File::open("/dev/urandom")?;
+    random.read_exact(&mut trace_id)?;
+    random.read_exact(&mut span_id)?;
+    // All zeros would mean "none"; one bit set costs nothing.
+    span_id[7] |= 1;
+    trace_id[15] |= 1;
+    let trace_id = parent.map_or(TraceId(trace_id), |parent| parent.trace_id);
+    Ok(SpanContext { trace_id, span_id: SpanId(span_id) })
+}
+
+/// Something the command left behind still writes: a process of ours stays to pass it on, so that the writer
+/// meets no closed pipe and we need not wait for it.
+fn leave_behind(source: OwnedFd) -> bool {
+    let Ok(program) = std::env::current_exe() else { return false };
+    Command::new(program).arg("pass-on").stdin(Stdio::from(source)).stderr(Stdio::null()).spawn().is_ok()
+}

@@ -1,0 +1,161 @@
+//! The observing side of a run: a thread that reads what the child wrote and what it left on disk, and records
+//! the facts. The child never waits for it beyond what [`super::tap`] allows.
+
+use super::plan::Agent;
+use super::tap::{Tap, Taken};
+use super::transcripts::{Before, Changed, Transcripts, projects_folder};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+use vigil::Telemetry;
+use vigil_adapters::{Observer, RunEnd, Summary};
+
+/// How often the disk is looked at while nothing comes: 1 s.
+const TICK: Duration = Duration::from_secs(1);
+/// The shortest time between two readings of a session's files while the child runs: 100 ms.
+const READ_EVERY: Duration = Duration::from_millis(100);
+/// How long the last lines of a transcript are waited for after the child's end, when something is open: 100 ms.
+const LAST_LINES: Duration = Duration::from_millis(100);
+
+/// What is observed of one run.
+pub(crate) struct Watch {
+    observer: Observer,
+    telemetry: Telemetry,
+    disk: Option<Disk>,
+    /// Bytes of output that were dropped before they could be read.
+    unobserved: u64,
+}
+
+/// Where the agent's session is to be found on disk.
+struct Disk {
+    projects: PathBuf,
+    transcripts: Option<Transcripts>,
+    /// Looked at when no session is named; `None` when the output will name it.
+    before: Option<Before>,
+    ambiguous: bool,
+    last_read: Option<Instant>,
+}
+
+/// What a run came to.
+pub(crate) struct Observed {
+    pub(crate) summary: Summary,
+    /// Bytes of output that were not observed.
+    pub(crate) unobserved: u64,
+    /// Several sessions changed in the command's project folder, and none was taken for its own.
+    pub(crate) ambiguous: bool,
+}
+
+impl Watch {
+    /// Begins before the child does, so that what changes on disk is known to be its work.
+    pub(crate) fn begin(
+        observer: Observer,
+        telemetry: Telemetry,
+        agent: Option<Agent>,
+        session: Option<&str>,
+    ) -> Self {
+        let projects = projects_folder();
+        let disk = projects.map(|projects| Disk {
+            transcripts: session.and_then(|session| Transcripts::of_session(&projects, session)),
+            before: agent.filter(|_| session.is_none()).and_then(|Agent::Claude| Before::look(&projects)),
+            projects,
+            ambiguous: false,
+            last_read: None,
+        });
+        Self { observer, telemetry, disk, unobserved: 0 }
+    }
+
+    /// Observes until the tap is closed. `follow_disk`: the output is not ours to read, so the disk is looked at
+    /// while the agent works.
+    pub(crate) fn watch(mut self, tap: &Tap, follow_disk: bool) -> Self {
+        loop {
+            match tap.take(TICK) {
+                Taken::Chunk(chunk) => {
+                    self.observer.stdout(chunk.bytes(), chunk.at);
+                    tap.recycle(chunk);
+                    if self.observer.output_is_unknown() {
+                        tap.stop_watching();
+                    }
+                    self.read_what_is_wanted();
+                }
+                Taken::Gap(bytes) => {
+                    self.unobserved += bytes;
+                    self.observer.gap();
+                }
+                Taken::Quiet if follow_disk => self.read_disk(),
+                Taken::Quiet => self.read_what_is_wanted(),
+                Taken::Closed => return self,
+            }
+            self.record();
+        }
+    }
+
+    /// The run has ended: reads the last lines, and tells what it came to.
+    pub(crate) fn finish(mut self, end: RunEnd) -> Observed {
+        let deadline = Instant::now() + LAST_LINES;
+        loop {
+            if let Some(disk) = &mut self.disk {
+                disk.last_read = None;
+            }
+            self.read_what_is_wanted();
+            self.read_disk();
+            self.record();
+            if self.observer.wants_transcript().is_none() || Instant::now() >= deadline || self.disk_is_mute() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let (facts, summary) = self.observer.finish(end);
+        for fact in facts {
+            self.telemetry.record_fact(fact);
+        }
+        let ambiguous = self.disk.is_some_and(|disk| disk.ambiguous);
+        Observed { summary, unobserved: self.unobserved, ambiguous }
+    }
+
+    fn record(&mut self) {
+        for fact in self.observer.drain() {
+            self.telemetry.record_fact(fact);
+        }
+    }
+
+    /// Whether no file of the session can be found, so that waiting for its last lines is in vain.
+    fn disk_is_mute(&self) -> bool {
+        self.disk.as_ref().and_then(|disk| disk.transcripts.as_ref()).is_none_or(|files| !files.exists())
+    }
+
+    /// Reads the session the output names, when something there would settle what is open.
+    fn read_what_is_wanted(&mut self) {
+        let Some(disk) = &mut self.disk else { return };
+        let Some(wanted) = self.observer.wants_transcript() else { return };
+        if disk.last_read.is_some_and(|last| last.elapsed() < READ_EVERY) {
+            return;
+        }
+        disk.last_read = Some(Instant::now());
+        if disk.transcripts.as_ref().is_none_or(|files| files.session() != &*wanted.session_id) {
+            disk.transcripts = Transcripts::of_session(&disk.projects, &wanted.session_id);
+        }
+        disk.before = None;
+        disk.ambiguous = false;
+        if let Some(transcripts) = &mut disk.transcripts {
+            transcripts.read(&mut self.observer);
+        }
+    }
+
+    /// Reads the session that is known from the command line, or from what changed on disk.
+    fn read_disk(&mut self) {
+        let Some(disk) = &mut self.disk else { return };
+        if let Some(before) = &disk.before {
+            match before.changed() {
+                Changed::Nothing => return,
+                Changed::Several => disk.ambiguous = true,
+                Changed::One(main, seen) => {
+                    disk.transcripts = Transcripts::of_file(&main, seen);
+                    disk.before = None;
+                    disk.ambiguous = false;
+                }
+            }
+        }
+        if let Some(transcripts) = &mut disk.transcripts {
+            transcripts.read(&mut self.observer);
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! Every metric, derived from finished spans and events. Before sampling, so that totals stay true.
+
+use super::rollup::cost_of;
+use super::series::Series;
+use vigil_core::contract::{EventKind, Key, Metric, SpanKind, attr};
+use vigil_core::cost::Cost;
+use vigil_core::fact::{Attributes, EventRecord, Outcome, SpanRecord, Text, Value};
+use vigil_core::usage::Usage;
+use vigil_core::vocab::{Modality, Operation, OutcomeWord, ToolStatus};
+
+/// Takes `span` into the metrics. `compat` also feeds the deprecated ones.
+pub(crate) fn span(series: &mut Series, span: &SpanRecord, compat: bool) {
+    let seconds = span.duration().as_secs_f64();
+    let at = &span.attributes;
+    let mut one = |metric: Metric, value: f64| series.record(metric, labels(metric, at, &[]), value);
+    match span.kind {
+        SpanKind::Chat => {
+            one(Metric::InferenceDuration, seconds);
+            if let Some(Value::Double(first)) = at.get(attr::GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK) {
+                one(Metric::InferenceTimeToFirstChunk, *first);
+            }
+            tokens(series, at);
+            cost(series, at);
+            if compat {
+                series.record(Metric::OperationDuration, labels(Metric::OperationDuration, at, &[]), seconds);
+                compat_tokens(series, at);
+            }
+        }
+        SpanKind::Embeddings | SpanKind::Retrieval | SpanKind::FetchResponse | SpanKind::Memory | SpanKind::CreateAgent | SpanKind::AgentClient => {
+            one(Metric::OperationDuration, seconds);
+            if span.kind == SpanKind::Embeddings {
+                cost(series, at);
+            }
+        }
+        SpanKind::Agent => {
+            one(Metric::InvokeAgentDuration, seconds);
+            for (metric, key) in [
+                (Metric::InvokeAgentInferenceCalls, attr::VIGIL_CHAT_COUNT),
+                (Metric::InvokeAgentToolCalls, attr::VIGIL_TOOL_COUNT),
+            ] {
+                if let Some(count) = at.int(key) {
+                    one(metric, count as f64);
+                }
+            }
+        }
+        SpanKind::Tool => {
+            one(Metric::ExecuteToolDuration, seconds);
+            one(Metric::ToolExecutions, 1.0);
+        }
+        SpanKind::Workflow => one(Metric::InvokeWorkflowDuration, seconds),
+        SpanKind::Turn => one(Metric::TurnDuration, seconds),
+        SpanKind::Phase => one(Metric::PhaseDuration, seconds),
+        SpanKind::McpRequest => one(Metric::McpClientOperationDuration, seconds),
+        SpanKind::McpServer => one(Metric::McpServerOperationDuration, seconds),
+        SpanKind::Capability => one(Metric::CapabilityDuration, seconds),
+        SpanKind::Approval => one(Metric::ApprovalDuration, seconds),
+        SpanKind::Cleanup => one(Metric::CleanupDuration, seconds),
+        SpanKind::Plan | SpanKind::Host => {}
+    }
+    for (metric, key) in [
+        (Metric::BudgetTokensRemaining, attr::LIFE_BUDGET_TOKENS_REMAINING),
+        (Metric::BudgetCostRemaining, attr::LIFE_BUDGET_COST_REMAINING_USD),
+        (Metric::BudgetTimeRemaining, attr::LIFE_BUDGET_TIME_REMAINING_MS),
+        (Metric::BudgetToolCallsRemaining, attr::LIFE_BUDGET_TOOL_CALLS_REMAINING),
+    ] {
+        let value = match at.get(key) {
+            Some(Value::Int(number)) => *number as f64,
+            Some(Value::Double(number)) => *number,
+            _ => continue,
+        };
+        series.record(metric, labels(metric, at, &[]), value);
+    }
+}
+
+/// Takes `event` into the metrics.
+pub(crate) fn event(series: &mut Series, event: &EventRecord) {
+    let at = &event.attributes;
+    let mut one = |metric: Metric, value: f64| series.record(metric, labels(metric, at, &[]), value);
+    match event.kind {
+        EventKind::ModeTransition => one(Metric::ModeTransitions, 1.0),
+        EventKind::EvaluationResult => {
+            one(Metric::EvaluationCount, 1.0);
+            if let Some(Value::Double(score)) = at.get(attr::GEN_AI_EVALUATION_SCORE_VALUE) {
+                one(Metric::EvaluationScore, *score);
+            }
+        }
+        EventKind::Retry => one(Metric::Retries, 1.0),
+        EventKind::DownstreamRateLimit => one(Metric::ThrottleEvents, 1.0),
+        _ => {}
+    }
+}
+
+/// The conventions count every call, with 0 for what the provider did not say.
+fn tokens(series: &mut Series, at: &Attributes) {
+    let usage = Usage::of_call(at);
+    let modality: &[(Key, &'static str)] = &[(attr::GEN_AI_TOKEN_MODALITY, Modality::Unknown.as_str())];
+    let mut count = |metric: Metric, tokens: Option<u64>| {
+        series.record(metric, labels(metric, at, modality), tokens.unwrap_or(0) as f64);
+    };
+    count(Metric::InferenceInputTokens, usage.input());
+    count(Metric::InferenceOutputTokens, usage.output());
+    if usage.cache_read_tokens().is_some() {
+        count(Metric::InferenceCacheReadTokens, usage.cache_read_tokens());
+    }
+    if usage.cache_write_tokens().is_some() {
+        count(Metric::InferenceCacheWriteTokens, usage.cache_write_tokens());
+    }
+    if usage.reasoning_tokens().is_some() {
+        count(Metric::InferenceReasoningTokens, usage.reasoning_tokens());
+    }
+    for (metric, tokens) in [
+        (Metric::InferenceOperationInputTokens, usage.input()),
+        (Metric::InferenceOperationOutputTokens, usage.output()),
+    ] {
+        series.record(metric, labels(metric, at, &[]), tokens.unwrap_or(0) as f64);
+    }
+}
+
+fn compat_tokens(series: &mut Series, at: &Attributes) {
+    let usage = Usage::of_call(at);
+    for (word, tokens) in [("input", usage.input()), ("output", usage.output())] {
+        if let Some(tokens) = tokens {
+            let labels = labels(Metric::ClientTokenUsage, at, &[(attr::GEN_AI_TOKEN_TYPE, word)]);
+            series.record(Metric::ClientTokenUsage, labels, tokens as f64);
+        }
+    }
+}
+
+fn cost(series: &mut Series, at: &Attributes) {
+    match cost_of(at) {
+        Some((_, _, Cost::Known { nano_usd, .. })) => {
+            series.record(Metric::CostNanoUsd, labels(Metric::CostNanoUsd, at, &[]), nano_usd as f64);
+        }
+        Some((_, _, Cost::Unpriced { .. })) => {
+            series.record(Metric::UnpricedCalls, labels(Metric::UnpricedCalls, at, &[]), 1.0);
+        }
+        Some((_, _, Cost::Incomplete)) | None => {}
+    }
+}
+
+/// The attributes `metric` may have, of those there are, in the contract's order.
+fn labels(metric: Metric, at: &Attributes, extra: &[(Key, &'static str)]) -> Vec<(Key, Text)> {
+    let word = |key: Key| -> Option<Text> {
+        if let Some((_, word)) = extra.iter().find(|(extra, _)| *extra == key) {
+            return Some((*word).into());
+        }
+        match at.get(key)? {
+            Value::Str(text) => Some(text.clone()),
+            Value::Int(number) => Some(number.to_string().into()),
+            _ => None,
+        }
+    };
+    metric.def().attributes.iter().filter_map(|key| Some((*key, word(*key)?))).collect()
+}
+
+/// The status a tool's span amounts to, when none was recorded.
+pub(crate) fn tool_status(outcome: &Outcome) -> ToolStatus {
+    match outcome {
+        Outcome::Ok => ToolStatus::Ok,
+        Outcome::Cancelled => ToolStatus::Cancelled,
+        Outcome::Error(error) if *error == vigil_core::vocab::ErrorType::TIMEOUT => ToolStatus::Timeout,
+        Outcome::Error(_) => ToolStatus::Error,
+    }
+}
+
+/// The operation a span of this kind has when none was recorded.
+pub(crate) fn default_operation(kind: SpanKind) -> Option<&'static str> {
+    kind.def().operation.filter(|operation| *operation != Operation::UNKNOWN.as_str())
+}
+
+/// The word for an outcome.
+pub(crate) fn outcome_word(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Ok => OutcomeWord::Ok.as_str(),
+        Outcome::Error(_) => OutcomeWord::Error.as_str(),
+        Outcome::Cancelled => OutcomeWord::Cancelled.as_str(),
+    }
+}

@@ -1,0 +1,247 @@
+//! Joining records to spans.
+//!
+//! Records of one span may sit in the buffers of several threads, and buffers are drained one after the
+//! other, so an end can be seen before a set that was made earlier. The rule: a record that was made before
+//! another is drained at most one round later. A span whose end was seen in one round is therefore finished
+//! after the next, and a set or end without its start waits one round before it counts as lost.
+
+use super::rollup::Rollup;
+use crate::record::format::{EndedAs, FLAG_SAMPLED, Record, read};
+use std::collections::HashMap;
+use vigil_core::contract::{EventKind, SpanKind, attr};
+use vigil_core::fact::{EventRecord, Outcome, SpanRecord, SpanStart, Text, UnixNanos};
+use vigil_core::id::{SpanContext, SpanId};
+use vigil_core::vocab::ErrorType;
+
+/// A span that has started and not been finished.
+#[derive(Debug)]
+pub(crate) struct Open {
+    pub(crate) record: SpanRecord,
+    pub(crate) sampled: bool,
+    /// How many open spans are above it.
+    pub(crate) depth: u16,
+    /// Whether its start was told.
+    pub(crate) announced: bool,
+    pub(crate) rollup: Rollup,
+    /// What children inherit.
+    agent: Option<Text>,
+    session: Option<Text>,
+    conversation: Option<Text>,
+    ended: bool,
+}
+
+/// A span that is finished, before it is completed.
+#[derive(Debug)]
+pub(crate) struct Joined {
+    pub(crate) span: SpanRecord,
+    pub(crate) sampled: bool,
+    pub(crate) depth: u16,
+    pub(crate) rollup: Rollup,
+}
+
+/// Spans in the making.
+#[derive(Debug, Default)]
+pub(crate) struct Joiner {
+    open: HashMap<SpanId, Open>,
+    ended_now: Vec<SpanId>,
+    ended_before: Vec<SpanId>,
+    /// Sets and ends whose start was not seen yet, as records.
+    waiting_now: Vec<Vec<u8>>,
+    waiting_before: Vec<Vec<u8>>,
+    /// Sets and ends whose start never came.
+    pub(crate) without_start: u64,
+}
+
+impl Joiner {
+    /// Takes in one buffer's records, in order; events are handed to `event`.
+    pub(crate) fn read(&mut self, mut bytes: &[u8], event: &mut impl FnMut(&mut Self, EventRecord)) {
+        while let Some((record, len)) = read(bytes) {
+            if let Some(happened) = self.apply(record, &bytes[..len]) {
+                event(self, happened);
+            }
+            bytes = &bytes[len..];
+        }
+        debug_assert!(bytes.is_empty(), "the recorder wrote a record the assembler can't read");
+    }
+
+    fn apply(&mut self, record: Record<'_>, raw: &[u8]) -> Option<EventRecord> {
+        match record {
+            Record::Start { trace, span, parent, kind, flags, time, target, attributes } => {
+                let mut record = SpanRecord {
+                    context: SpanContext { trace_id: trace, span_id: span },
+                    parent,
+                    kind,
+                    target: target.to_owned().into(),
+                    start: time,
+                    end: time,
+                    outcome: Outcome::Ok,
+                    attributes: Default::default(),
+                    links: Vec::new(),
+                };
+                attributes.apply(&mut record.attributes);
+                let above = parent.and_then(|parent| self.open.get(&parent));
+                let own = |key| record.attributes.str(key).map(|text| Text::from(text.to_owned()));
+                let open = Open {
+                    sampled: flags & FLAG_SAMPLED != 0,
+                    depth: above.map_or(0, |above| above.depth.saturating_add(1)),
+                    announced: false,
+                    rollup: Rollup::default(),
+                    agent: own(attr::GEN_AI_AGENT_NAME).or_else(|| above?.agent.clone()),
+                    session: own(attr::LIFE_SESSION_ID).or_else(|| above?.session.clone()),
+                    conversation: own(attr::GEN_AI_CONVERSATION_ID).or_else(|| above?.conversation.clone()),
+                    ended: false,
+                    record,
+                };
+                self.open.insert(span, open);
+            }
+            Record::Set { span, attributes } => match self.open.get_mut(&span) {
+                Some(open) => attributes.apply(&mut open.record.attributes),
+                None => self.waiting_now.push(raw.to_owned()),
+            },
+            Record::End { span, time, ended, attributes } => match self.open.get_mut(&span) {
+                Some(open) => {
+                    attributes.apply(&mut open.record.attributes);
+                    open.record.end = time.max(open.record.start);
+                    open.record.outcome = match ended {
+                        EndedAs::Ok => Outcome::Ok,
+                        EndedAs::Error(error) => Outcome::Error(ErrorType::from_code(error)),
+                        EndedAs::Cancelled => Outcome::Cancelled,
+                    };
+                    open.ended = true;
+                    self.ended_now.push(span);
+                }
+                None => self.waiting_now.push(raw.to_owned()),
+            },
+            Record::Event { event, span, severity, time, attributes } => {
+                let mut happened = EventRecord {
+                    kind: event,
+                    span: span.map(|(trace_id, span_id)| SpanContext { trace_id, span_id }),
+                    time,
+                    severity,
+                    attributes: Default::default(),
+                };
+                attributes.apply(&mut happened.attributes);
+                return Some(happened);
+            }
+        }
+        None
+    }
+
+    /// Every buffer has been read once more: tries what was waiting again and names the spans whose end was
+    /// seen a round ago, children before their parents. [`take`](Self::take) them one after the other.
+    pub(crate) fn end_round(&mut self) -> Vec<SpanId> {
+        let before = std::mem::take(&mut self.waiting_before);
+        let now = std::mem::take(&mut self.waiting_now);
+        for raw in before {
+            if let Some((record, _)) = read(&raw) {
+                self.apply(record, &raw);
+            }
+        }
+        self.without_start += self.waiting_now.len() as u64;
+        self.waiting_now.clear();
+        for raw in now {
+            if let Some((record, _)) = read(&raw) {
+                self.apply(record, &raw);
+            }
+        }
+        self.waiting_before = std::mem::take(&mut self.waiting_now);
+
+        let mut ended = std::mem::replace(&mut self.ended_before, std::mem::take(&mut self.ended_now));
+        // By end, and of equal ends the one that began later first: that is children first.
+        ended.sort_by_key(|span| {
+            self.open.get(span).map(|open| (open.record.end, std::cmp::Reverse(open.record.start), std::cmp::Reverse(open.depth)))
+        });
+        ended
+    }
+
+    /// Ends every span that is still open as failed with `error` at `now` and names them, the deepest first.
+    pub(crate) fn close_open(&mut self, now: UnixNanos, error: &ErrorType) -> Vec<SpanId> {
+        let mut open: Vec<_> = self.open.iter().map(|(span, open)| (std::cmp::Reverse(open.depth), *span)).collect();
+        open.sort();
+        for record in self.open.values_mut().filter(|open| !open.ended).map(|open| &mut open.record) {
+            record.end = now.max(record.start);
+            record.outcome = Outcome::Error(error.clone());
+        }
+        open.into_iter().map(|(_, span)| span).collect()
+    }
+
+    /// Hands out a span that has ended.
+    pub(crate) fn take(&mut self, span: SpanId) -> Option<Joined> {
+        let mut open = self.open.remove(&span)?;
+        let set_absent = |open: &mut Open, key, value: Option<Text>| {
+            if open.record.attributes.get(key).is_none() {
+                open.record.attributes.set_some(key, value);
+            }
+        };
+        let (agent, session, conversation) = (open.agent.take(), open.session.take(), open.conversation.take());
+        set_absent(&mut open, attr::GEN_AI_AGENT_NAME, agent);
+        set_absent(&mut open, attr::LIFE_SESSION_ID, session);
+        set_absent(&mut open, attr::GEN_AI_CONVERSATION_ID, conversation);
+        Some(Joined {
+            span: open.record,
+            sampled: open.sampled,
+            depth: open.depth,
+            rollup: open.rollup,
+        })
+    }
+
+    /// Adds what a finished span amounts to, itself and below, to its parent.
+    pub(crate) fn roll_up(&mut self, joined: &Joined) {
+        if let Some(above) = joined.span.parent.and_then(|parent| self.open.get_mut(&parent)) {
+            above.rollup.add(&joined.rollup, joined.span.kind == SpanKind::Agent);
+            above.rollup.add_span(&joined.span);
+        }
+    }
+
+    /// Notes an event on the span it happened in.
+    pub(crate) fn note_event(&mut self, event: &mut EventRecord) {
+        let Some(open) = event.span.and_then(|span| self.open.get_mut(&span.span_id)) else { return };
+        if event.kind == EventKind::Retry {
+            open.rollup.add_retry();
+            let count = open.record.attributes.int(attr::VIGIL_RETRY_COUNT).unwrap_or(0);
+            open.record.attributes.set(attr::VIGIL_RETRY_COUNT, count + 1);
+        }
+        for (key, value) in [(attr::GEN_AI_AGENT_NAME, &open.agent), (attr::LIFE_SESSION_ID, &open.session)] {
+            event.attributes.set_some(key, value.clone());
+        }
+    }
+
+    /// Spans that should be told of before they end: work of the outer kinds at once, the rest when it has
+    /// taken `after`. Each is handed out once.
+    pub(crate) fn announce(&mut self, now: UnixNanos, after: std::time::Duration) -> Vec<(SpanStart, u16)> {
+        let mut started: Vec<_> = self
+            .open
+            .values_mut()
+            .filter(|open| !open.announced && !open.ended)
+            .filter(|open| is_outer(open.record.kind) || open.record.start.until(now) >= after)
+            .map(|open| {
+                open.announced = true;
+                let record = &open.record;
+                let start = SpanStart {
+                    context: record.context,
+                    parent: record.parent,
+                    kind: record.kind,
+                    target: record.target.clone(),
+                    start: record.start,
+                };
+                (start, open.depth)
+            })
+            .collect();
+        started.sort_by_key(|(start, depth)| (start.start, *depth));
+        started
+    }
+
+    #[cfg(test)]
+    fn open_count(&self) -> usize {
+        self.open.len()
+    }
+}
+
+/// Kinds that can run for hours and hold everything else.
+pub(crate) fn is_outer(kind: SpanKind) -> bool {
+    matches!(kind, SpanKind::Workflow | SpanKind::Agent)
+}
+
+#[cfg(test)]
+#[path = "join_tests.rs"]
+mod tests;

@@ -1,0 +1,15 @@
+//! Assembling: records become spans and events, and metrics are derived from them.
+//!
+//! One thread of Vigil's own ([`assembler`]) drains the recorder's buffers, joins records to spans
+//! ([`join`]), completes what the contract wants on them ([`complete`]), derives every metric before
+//! sampling ([`derive`], [`series`]), lets free text pass the gate or not ([`privacy`]), and hands the
+//! result to the encoder and the log. Nobody reports the same fact twice.
+
+pub(crate) mod assembler;
+mod complete;
+mod derive;
+mod join;
+pub(crate) mod outputs;
+mod privacy;
+mod rollup;
+mod series;

@@ -1,0 +1,154 @@
+//! Where assembled work goes: the encoder and delivery, the log, and whoever watches in a test.
+
+use crate::deliver::Delivery;
+use crate::encode::{BatchBuilder, EncodeOptions, MetricSeries, Resource, Signal, Temporality};
+use crate::log::Log;
+use crate::settings::Settings;
+use crate::testing::Captured;
+use std::time::Duration;
+use vigil_core::fact::{EventRecord, SpanRecord, SpanStart, UnixNanos};
+
+/// A batch is sent when it has this many records, this many bytes, or is as old as the schedule delay.
+const BATCH_RECORDS: u32 = 2048;
+const BATCH_BYTES: usize = 512 << 10;
+
+pub(crate) struct Outputs {
+    builders: [BatchBuilder; 3],
+    /// Since when each builder holds something.
+    since: [Option<UnixNanos>; 3],
+    unwanted: [bool; 3],
+    delay: Duration,
+    temporality: Temporality,
+    delivery: Option<Delivery>,
+    pub(crate) log: Option<Log>,
+    captured: Option<Captured>,
+    /// Records handed on, and records the encoder could not take, by signal.
+    pub(crate) recorded: [u64; 3],
+    pub(crate) too_large: [u64; 3],
+}
+
+impl std::fmt::Debug for Outputs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Outputs").field("recorded", &self.recorded).finish_non_exhaustive()
+    }
+}
+
+impl Outputs {
+    pub(crate) fn new(
+        settings: &Settings,
+        resource: &Resource,
+        delivery: Option<Delivery>,
+        log: Option<Log>,
+        captured: Option<Captured>,
+    ) -> Self {
+        let options = EncodeOptions {
+            compat: settings.compat,
+            span_limits: settings.span_limits,
+            event_limits: settings.log_limits,
+        };
+        Self {
+            builders: Signal::ALL.map(|signal| BatchBuilder::new(signal, resource.clone(), options)),
+            since: [None; 3],
+            unwanted: settings.unwanted,
+            delay: settings.schedule_delay,
+            temporality: settings.temporality,
+            delivery,
+            log,
+            captured,
+            recorded: [0; 3],
+            too_large: [0; 3],
+        }
+    }
+
+    fn wants(&self, signal: Signal) -> bool {
+        self.delivery.is_some() && !self.unwanted[signal.index()]
+    }
+
+    pub(crate) fn started(&mut self, start: &SpanStart, depth: u16) {
+        if let Some(log) = &mut self.log {
+            log.started(start, depth);
+        }
+    }
+
+    pub(crate) fn span(&mut self, span: &SpanRecord, depth: u16, sampled: bool, now: UnixNanos) {
+        if let Some(log) = &mut self.log {
+            log.span(span, depth);
+        }
+        if let Some(captured) = &self.captured {
+            captured.span(span.clone());
+        }
+        if !sampled {
+            return;
+        }
+        self.recorded[Signal::Traces.index()] += 1;
+        if self.wants(Signal::Traces) {
+            let result = self.builders[Signal::Traces.index()].push_span(span);
+            self.pushed(Signal::Traces, result.map_err(|error| error.records), now);
+        }
+    }
+
+    pub(crate) fn event(&mut self, event: &EventRecord, now: UnixNanos) {
+        if let Some(log) = &mut self.log {
+            log.event(event);
+        }
+        if let Some(captured) = &self.captured {
+            captured.event(event.clone());
+        }
+        self.recorded[Signal::Logs.index()] += 1;
+        if self.wants(Signal::Logs) {
+            let result = self.builders[Signal::Logs.index()].push_event(event);
+            self.pushed(Signal::Logs, result.map_err(|error| error.records), now);
+        }
+    }
+
+    pub(crate) fn metrics(&mut self, series: Vec<MetricSeries>, now: UnixNanos) {
+        if self.wants(Signal::Metrics) && !series.is_empty() {
+            self.recorded[Signal::Metrics.index()] += series.len() as u64;
+            let result = self.builders[Signal::Metrics.index()].push_metrics(&series, self.temporality);
+            self.pushed(Signal::Metrics, result.map_err(|error| error.records), now);
+            self.send(Signal::Metrics);
+        }
+        if let Some(captured) = &self.captured {
+            captured.metrics(series);
+        }
+    }
+
+    fn pushed(&mut self, signal: Signal, result: Result<(), u32>, now: UnixNanos) {
+        if let Err(records) = result {
+            self.too_large[signal.index()] += u64::from(records);
+        }
+        self.since[signal.index()].get_or_insert(now);
+        let builder = &self.builders[signal.index()];
+        if builder.records() >= BATCH_RECORDS || builder.len_bytes() >= BATCH_BYTES {
+            self.send(signal);
+        }
+    }
+
+    fn send(&mut self, signal: Signal) {
+        self.since[signal.index()] = None;
+        if let (Some(batch), Some(delivery)) = (self.builders[signal.index()].take(), &self.delivery) {
+            delivery.offer(batch);
+        }
+    }
+
+    /// Sends what has waited long enough.
+    pub(crate) fn send_due(&mut self, now: UnixNanos) {
+        for signal in Signal::ALL {
+            if self.since[signal.index()].is_some_and(|since| since.until(now) >= self.delay) {
+                self.send(signal);
+            }
+        }
+    }
+
+    pub(crate) fn send_all(&mut self) {
+        Signal::ALL.into_iter().for_each(|signal| self.send(signal));
+    }
+
+    pub(crate) fn delivery(&mut self) -> Option<&mut Delivery> {
+        self.delivery.as_mut()
+    }
+
+    pub(crate) fn take_delivery(&mut self) -> Option<Delivery> {
+        self.delivery.take()
+    }
+}

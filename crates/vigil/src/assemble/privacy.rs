@@ -1,0 +1,93 @@
+//! The gate all free text passes, and the limits on what else leaves.
+//!
+//! Whoever recorded a value, the decision is made here, by the key's class in the contract: free text goes
+//! on spans or into details events only where content capture asks for it. Names are cut at 256 bytes, so
+//! that no foreign program can send content dressed as a name. Content is cut at 64 KiB a value in a way
+//! that keeps JSON valid.
+
+use crate::settings::ContentMode;
+use vigil_core::contract::{Class, EventKind, Key, SpanKind, attr};
+use vigil_core::fact::{Attributes, EventRecord, SpanRecord, Text, Value};
+use vigil_core::vocab::Severity;
+
+/// The bytes a name keeps.
+const NAME_BYTES: usize = vigil_core::contract::MAX_NAME_VALUE_BYTES;
+/// The bytes one piece of content keeps. Defaults to 64 KiB.
+pub(crate) const CONTENT_BYTES: usize = 64 << 10;
+
+/// Where an attribute is about to go.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Span,
+    DetailsEvent,
+    OtherEvent,
+}
+
+/// Cuts and drops what must not leave with `span`, and makes the details event of a model call where it is
+/// asked for.
+pub(crate) fn span(span: &mut SpanRecord, mode: ContentMode) -> Option<EventRecord> {
+    let details = (mode.events && span.kind == SpanKind::Chat).then(|| details(span, mode));
+    filter(&mut span.attributes, Place::Span, mode);
+    details
+}
+
+/// Cuts and drops what must not leave with `event`.
+pub(crate) fn event(event: &mut EventRecord, mode: ContentMode) {
+    let place = if event.kind == EventKind::InferenceDetails { Place::DetailsEvent } else { Place::OtherEvent };
+    filter(&mut event.attributes, place, mode);
+}
+
+fn details(span: &SpanRecord, mode: ContentMode) -> EventRecord {
+    let kind = EventKind::InferenceDetails;
+    let mut attributes = Attributes::new();
+    for (key, value) in span.attributes.iter().filter(|(key, _)| kind.def().allows(*key)) {
+        attributes.set(key, value.clone());
+    }
+    filter(&mut attributes, Place::DetailsEvent, mode);
+    EventRecord { kind, span: Some(span.context), time: span.end, severity: Severity::Debug, attributes }
+}
+
+fn filter(attributes: &mut Attributes, place: Place, mode: ContentMode) {
+    let mut cut = 0;
+    attributes.retain_mut(|key, value| keep(key, value, place, mode, &mut cut));
+    attributes.retain_custom_mut(|_, value| {
+        limit(value, NAME_BYTES, &mut 0);
+        true
+    });
+    if cut > 0 {
+        attributes.set(attr::VIGIL_CONTENT_TRUNCATED_BYTES, cut);
+    }
+}
+
+fn keep(key: Key, value: &mut Value, place: Place, mode: ContentMode, cut: &mut u64) -> bool {
+    if key.def().class != Class::Text {
+        limit(value, NAME_BYTES, &mut 0);
+        return true;
+    }
+    let open = match place {
+        Place::Span => mode.spans,
+        Place::DetailsEvent => mode.events,
+        // Messages of errors go where span content goes.
+        Place::OtherEvent => mode.spans,
+    };
+    if open {
+        limit(value, CONTENT_BYTES, cut);
+    }
+    open
+}
+
+fn limit(value: &mut Value, max: usize, cut: &mut u64) {
+    match value {
+        Value::Str(text) => limit_text(text, max, cut),
+        Value::StrList(list) => list.iter_mut().for_each(|text| limit_text(text, max, cut)),
+        _ => {}
+    }
+}
+
+fn limit_text(text: &mut Text, max: usize, cut: &mut u64) {
+    if text.len() > max {
+        let short = crate::truncate::text(text, max);
+        *cut += (text.len() - short.len()) as u64;
+        *text = short.into();
+    }
+}

@@ -1,0 +1,132 @@
+//! What a destination is told to be: plain data, made from settings by whoever reads them.
+
+use super::endpoint::{Endpoint, Headers};
+use super::memory::MemoryDestination;
+use crate::encode::Signal;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The bytes of batches a destination may hold back, all signals together: 32 MiB.
+pub const DEFAULT_QUEUE_BYTES: usize = 32 << 20;
+/// How long one request may take, from connecting to the last byte of the answer: 10 seconds.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+/// The most bytes a request may have before compression whatever the settings say: 64 MiB, OTLP's limit.
+pub const HARD_MAX_REQUEST_BYTES: usize = 64 << 20;
+
+/// How requests are spoken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub enum Protocol {
+    /// `POST` with a protobuf body over HTTP/1.1. The default.
+    #[default]
+    HttpProtobuf,
+    /// Unary gRPC over HTTP/2, with prior knowledge where there is no TLS.
+    Grpc,
+}
+
+impl Protocol {
+    /// The most bytes a request has before compression unless set otherwise. What receivers take by default:
+    /// 4 MiB for gRPC, 20 MiB for HTTP. Larger batches are split.
+    pub const fn default_max_request_bytes(self) -> usize {
+        match self {
+            Protocol::HttpProtobuf => 20 << 20,
+            Protocol::Grpc => 4 << 20,
+        }
+    }
+}
+
+/// How request bodies are compressed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub enum Compression {
+    /// Not at all. The default.
+    #[default]
+    None,
+    /// With gzip, at its fastest.
+    Gzip,
+}
+
+/// How one signal reaches an OTLP destination.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct SignalConfig {
+    /// How requests are spoken.
+    pub protocol: Protocol,
+    /// Where they go.
+    pub endpoint: Endpoint,
+    /// What they carry besides. Defaults to nothing.
+    pub headers: Headers,
+    /// How long one may take. Defaults to [`DEFAULT_TIMEOUT`].
+    pub timeout: Duration,
+    /// How bodies are compressed. Defaults to not at all.
+    pub compression: Compression,
+    /// The most bytes of a body before compression; larger batches are split, and a single larger record is
+    /// lost as too large. Defaults to [`Protocol::default_max_request_bytes`].
+    pub max_request_bytes: usize,
+}
+
+impl SignalConfig {
+    /// Everything at its default.
+    pub fn new(protocol: Protocol, endpoint: Endpoint) -> Self {
+        Self {
+            protocol,
+            endpoint,
+            headers: Headers::new(),
+            timeout: DEFAULT_TIMEOUT,
+            compression: Compression::None,
+            max_request_bytes: protocol.default_max_request_bytes(),
+        }
+    }
+}
+
+/// How an OTLP destination is reached, signal by signal; a signal without a setting is not sent there.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct OtlpConfig {
+    /// Spans.
+    pub traces: Option<SignalConfig>,
+    /// Events.
+    pub logs: Option<SignalConfig>,
+    /// Data points.
+    pub metrics: Option<SignalConfig>,
+}
+
+impl OtlpConfig {
+    /// The setting for `signal`.
+    pub fn signal(&self, signal: Signal) -> Option<&SignalConfig> {
+        match signal {
+            Signal::Traces => self.traces.as_ref(),
+            Signal::Logs => self.logs.as_ref(),
+            Signal::Metrics => self.metrics.as_ref(),
+        }
+    }
+}
+
+/// What kind of place a destination is.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Target {
+    /// A collector or a backend.
+    Otlp(Box<OtlpConfig>),
+    /// A directory for `traces.jsonl`, `logs.jsonl` and `metrics.jsonl`, made when first needed.
+    Directory(PathBuf),
+    /// Memory of this process, for tests.
+    Memory(MemoryDestination),
+}
+
+/// One destination.
+#[derive(Clone, Debug)]
+pub struct DestinationConfig {
+    /// What messages and receipts call it. Must not hold secrets.
+    pub name: String,
+    /// What it is.
+    pub target: Target,
+    /// The bytes of batches it may hold back, all signals together. Defaults to [`DEFAULT_QUEUE_BYTES`].
+    pub queue_bytes: usize,
+}
+
+impl DestinationConfig {
+    /// A destination with the default queue.
+    pub fn new(name: impl Into<String>, target: Target) -> Self {
+        Self { name: name.into(), target, queue_bytes: DEFAULT_QUEUE_BYTES }
+    }
+}

@@ -1,0 +1,312 @@
+//! One destination's queue and books, shared by those who offer and by its lanes.
+//!
+//! Everything is under one lock that is taken a few times a batch, never across a request. That makes the
+//! receipt exact: when the books are closed, what is neither delivered nor lost is lost, and a verdict that
+//! comes later changes nothing.
+
+use super::diagnostic::{Diagnostic, Diagnostics, Problem, tell};
+use super::queue::Queue;
+use super::receipt::{DestinationReceipt, LossReason, Receipt};
+use crate::encode::{Batch, Signal};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+use tokio::sync::{Notify, watch};
+
+const SIGNALS: usize = Signal::ALL.len();
+
+/// From which failed attempt in a row a destination counts as failing. One hiccup is not worth a line.
+const FAILURES_TO_TELL: u32 = 2;
+
+pub(super) struct Destination {
+    name: String,
+    /// The signals it takes.
+    takes: [bool; SIGNALS],
+    diagnostics: Diagnostics,
+    books: Mutex<Books>,
+    /// Wakes the lane of a signal.
+    wake: [Notify; SIGNALS],
+    /// Ticks whenever a batch of any destination has its verdict.
+    progress: watch::Sender<u64>,
+}
+
+struct Books {
+    queue: Queue,
+    receipt: Receipt,
+    /// Batches that came, and of those the ones with a verdict.
+    offered: [u64; SIGNALS],
+    settled: [u64; SIGNALS],
+    /// Records of the batch a lane has in hand that have no verdict yet.
+    in_hand: [u64; SIGNALS],
+    failing: [bool; SIGNALS],
+    disturbed_since: Option<Instant>,
+    last_problem: [Option<Problem>; SIGNALS],
+    /// A bit for each signal and reason a loss was told of.
+    told: u64,
+    /// What becomes of records that come now; set when the books are closed.
+    closed: Option<LossReason>,
+}
+
+/// How far the books have to be for a flush to be done.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mark {
+    offered: [u64; SIGNALS],
+    lost: u64,
+}
+
+impl Destination {
+    pub(super) fn new(
+        name: String,
+        takes: [bool; SIGNALS],
+        queue_bytes: usize,
+        diagnostics: Diagnostics,
+        progress: watch::Sender<u64>,
+    ) -> Self {
+        let books = Books {
+            queue: Queue::new(queue_bytes),
+            receipt: Receipt::default(),
+            offered: [0; SIGNALS],
+            settled: [0; SIGNALS],
+            in_hand: [0; SIGNALS],
+            failing: [false; SIGNALS],
+            disturbed_since: None,
+            last_problem: Default::default(),
+            told: 0,
+            closed: None,
+        };
+        Self { name, takes, diagnostics, books: Mutex::new(books), wake: Default::default(), progress }
+    }
+
+    fn books(&self) -> MutexGuard<'_, Books> {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self, diagnostics: impl IntoIterator<Item = Diagnostic>) {
+        diagnostics.into_iter().for_each(|diagnostic| tell(&self.diagnostics, diagnostic));
+    }
+
+    // === Those who offer ===
+
+    /// Takes `batch` on, or counts what had to give way.
+    pub(super) fn offer(&self, batch: Batch) {
+        let signal = batch.signal();
+        if !self.takes[signal.index()] {
+            return;
+        }
+        let mut told = Vec::new();
+        let mut books = self.books();
+        let records = u64::from(batch.records());
+        books.receipt.signal_mut(signal).recorded += records;
+        if let Some(reason) = books.closed {
+            told.extend(books.lose(&self.name, signal, records, reason, None));
+        } else {
+            books.offered[signal.index()] += 1;
+            for displaced in books.queue.push(batch) {
+                let signal = displaced.signal();
+                books.settled[signal.index()] += 1;
+                let problem = books.last_problem[signal.index()].clone();
+                let records = u64::from(displaced.records());
+                told.extend(books.lose(&self.name, signal, records, LossReason::QueueFull, problem));
+            }
+        }
+        drop(books);
+        self.wake[signal.index()].notify_one();
+        self.tell(told);
+    }
+
+    /// Counts records that were lost before they came here.
+    pub(super) fn lost_before(&self, signal: Signal, reason: LossReason, records: u64) {
+        if !self.takes[signal.index()] {
+            return;
+        }
+        let mut books = self.books();
+        books.receipt.signal_mut(signal).recorded += records;
+        let told = books.lose(&self.name, signal, records, reason, None);
+        drop(books);
+        self.tell(told);
+    }
+
+    pub(super) fn mark(&self) -> Mark {
+        let books = self.books();
+        Mark { offered: books.offered, lost: books.lost() }
+    }
+
+    /// Whether everything offered before `mark` has its verdict, and if so, whether nothing was lost since.
+    pub(super) fn reached(&self, mark: &Mark) -> Option<bool> {
+        let books = self.books();
+        let all_settled = books.settled.iter().zip(&mark.offered).all(|(settled, offered)| settled >= offered);
+        (all_settled || books.closed.is_some()).then(|| all_settled && books.lost() == mark.lost)
+    }
+
+    /// The receipt so far.
+    pub(super) fn receipt(&self) -> DestinationReceipt {
+        DestinationReceipt { destination: self.name.clone(), receipt: self.books().receipt }
+    }
+
+    /// The receipt so far, if nobody holds the books; for a forked process, where the holder may be gone.
+    pub(super) fn try_receipt(&self) -> Option<DestinationReceipt> {
+        let receipt = self.books.try_lock().ok()?.receipt;
+        Some(DestinationReceipt { destination: self.name.clone(), receipt })
+    }
+
+    /// Closes the books: what is under way is lost as `pending`, what comes later as `later`. Does nothing when they
+    /// are closed already.
+    pub(super) fn close(&self, pending: LossReason, later: LossReason) {
+        let mut told = Vec::new();
+        let mut books = self.books();
+        if books.closed.is_none() {
+            for signal in Signal::ALL {
+                let records = books.receipt.signal(signal).pending();
+                let problem = books.last_problem[signal.index()].clone();
+                told.extend(books.lose(&self.name, signal, records, pending, problem));
+            }
+            books.queue.clear();
+            books.closed = Some(later);
+        }
+        drop(books);
+        self.tell(told);
+        self.progress.send_modify(|ticks| *ticks = ticks.wrapping_add(1));
+    }
+
+    /// Keeps the books locked, as a fork at the wrong moment does.
+    #[cfg(test)]
+    pub(super) fn hold(&self) -> impl Sized + '_ {
+        self.books()
+    }
+
+    // === The lane of a signal ===
+
+    /// The next batch of `signal`, waiting until there is one.
+    pub(super) async fn next(&self, signal: Signal) -> Batch {
+        loop {
+            if let Some(batch) = self.take(signal) {
+                return batch;
+            }
+            self.wake[signal.index()].notified().await;
+        }
+    }
+
+    fn take(&self, signal: Signal) -> Option<Batch> {
+        let mut books = self.books();
+        let batch = books.queue.take(signal)?;
+        books.in_hand[signal.index()] = u64::from(batch.records());
+        Some(batch)
+    }
+
+    /// `records` of the batch in hand arrived, and `rejected` of them were refused.
+    pub(super) fn delivered(&self, signal: Signal, records: u64, rejected: u64) {
+        let mut books = self.books();
+        if books.closed.is_some() {
+            return;
+        }
+        let rejected = rejected.min(records);
+        books.took_off_hand(signal, records);
+        books.receipt.signal_mut(signal).delivered += records - rejected;
+        let problem = Some(Problem::PartialSuccess(rejected));
+        let lost = books.lose(&self.name, signal, rejected, LossReason::Rejected, problem);
+        drop(books);
+        self.tell(lost);
+    }
+
+    /// `records` of the batch in hand will never arrive.
+    pub(super) fn dropped(&self, signal: Signal, records: u64, reason: LossReason, problem: Option<Problem>) {
+        let mut books = self.books();
+        if books.closed.is_some() {
+            return;
+        }
+        books.took_off_hand(signal, records);
+        let problem = problem.or_else(|| books.last_problem[signal.index()].clone());
+        let lost = books.lose(&self.name, signal, records, reason, problem);
+        drop(books);
+        self.tell(lost);
+    }
+
+    /// The batch in hand has its verdict in all its parts.
+    pub(super) fn settle(&self, signal: Signal) {
+        let mut books = self.books();
+        books.queue.release(signal);
+        books.settled[signal.index()] += 1;
+        drop(books);
+        self.progress.send_modify(|ticks| *ticks = ticks.wrapping_add(1));
+    }
+
+    /// The lane panicked over the batch in hand, if it had one.
+    pub(super) fn panicked(&self, signal: Signal) {
+        let records = self.books().in_hand[signal.index()];
+        if records > 0 {
+            self.dropped(signal, records, LossReason::Internal, Some(Problem::Panicked));
+            self.settle(signal);
+        }
+    }
+
+    /// A request is sent again.
+    pub(super) fn resent(&self, signal: Signal) {
+        let mut books = self.books();
+        if books.closed.is_none() {
+            books.receipt.signal_mut(signal).retries += 1;
+        }
+    }
+
+    /// An attempt failed, the `failures`th in a row, and will be repeated.
+    pub(super) fn failed(&self, signal: Signal, problem: Problem, failures: u32) {
+        let mut books = self.books();
+        if books.closed.is_some() {
+            return;
+        }
+        books.last_problem[signal.index()] = Some(problem.clone());
+        books.disturbed_since.get_or_insert_with(Instant::now);
+        let mut news = None;
+        if failures >= FAILURES_TO_TELL {
+            let others_told = books.failing.contains(&true);
+            books.failing[signal.index()] = true;
+            news = (!others_told).then(|| Diagnostic::Failing { destination: self.name.clone(), signal, problem });
+        }
+        drop(books);
+        self.tell(news);
+    }
+
+    /// The destination took a batch.
+    pub(super) fn recovered(&self, signal: Signal) {
+        let mut books = self.books();
+        books.last_problem[signal.index()] = None;
+        let was_failing = std::mem::take(&mut books.failing[signal.index()]);
+        let mut news = None;
+        if books.closed.is_none() && !books.failing.contains(&true) {
+            let since = books.disturbed_since.take();
+            news = since
+                .filter(|_| was_failing)
+                .map(|since| Diagnostic::Recovered { destination: self.name.clone(), after: since.elapsed() });
+        }
+        drop(books);
+        self.tell(news);
+    }
+}
+
+impl Books {
+    fn lost(&self) -> u64 {
+        Signal::ALL.iter().map(|signal| self.receipt.signal(*signal).lost.total()).sum()
+    }
+
+    fn took_off_hand(&mut self, signal: Signal, records: u64) {
+        let in_hand = &mut self.in_hand[signal.index()];
+        *in_hand = in_hand.saturating_sub(records);
+    }
+
+    /// Counts a loss; the first of its kind is worth telling.
+    fn lose(
+        &mut self,
+        name: &str,
+        signal: Signal,
+        records: u64,
+        reason: LossReason,
+        problem: Option<Problem>,
+    ) -> Option<Diagnostic> {
+        if records == 0 {
+            return None;
+        }
+        self.receipt.signal_mut(signal).lost.add(reason, records);
+        let bit = 1 << (signal.index() * LossReason::ALL.len() + reason as usize);
+        let first = self.told & bit == 0;
+        self.told |= bit;
+        first.then(|| Diagnostic::Lost { destination: name.to_owned(), signal, reason, records, problem })
+    }
+}

@@ -1,0 +1,249 @@
+//! Batches: complete OTLP requests that can be split without being encoded again.
+
+use super::logs::write_event;
+use super::metrics::{MetricSeries, POINTS_PER_MESSAGE, Temporality, write_metric};
+use super::options::EncodeOptions;
+use super::resource::Resource;
+use super::traces::write_span;
+use bytes::Bytes;
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+use vigil_core::fact::{EventRecord, SpanRecord};
+
+/// The most bytes one record may take, 16 MiB. A span that carries whole conversations stays far below; what
+/// is beyond would be refused by every backend known.
+pub const MAX_RECORD_BYTES: usize = 16 << 20;
+
+/// One of OTLP's three kinds of telemetry.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub enum Signal {
+    /// Spans.
+    Traces,
+    /// Events.
+    Logs,
+    /// Data points.
+    Metrics,
+}
+
+impl Signal {
+    /// All of them, in the order of [`Signal::index`].
+    pub const ALL: [Signal; 3] = [Signal::Traces, Signal::Logs, Signal::Metrics];
+
+    /// A number from 0 to 2, to index arrays with.
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
+    /// `traces`, `logs` or `metrics`, as in paths, file names and variables.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Signal::Traces => "traces",
+            Signal::Logs => "logs",
+            Signal::Metrics => "metrics",
+        }
+    }
+}
+
+impl fmt::Display for Signal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A record takes more than [`MAX_RECORD_BYTES`] and was not written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RecordTooLarge {
+    /// How many records that are: one, or the data points of a metric.
+    pub records: u32,
+    /// How many bytes it would have taken.
+    pub bytes: usize,
+}
+
+impl fmt::Display for RecordTooLarge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the record takes {} bytes, more than {MAX_RECORD_BYTES}", self.bytes)
+    }
+}
+
+impl std::error::Error for RecordTooLarge {}
+
+/// A piece of a batch that stays whole: a span, an event, or a metric with its points.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Part {
+    /// Where it ends in the records.
+    end: usize,
+    /// How many records it counts for.
+    records: u32,
+}
+
+/// A complete, encoded OTLP request. Cheap to clone: the bytes are shared.
+#[derive(Clone)]
+pub struct Batch {
+    signal: Signal,
+    records: u32,
+    body: Bytes,
+    /// The part of the body that holds the records.
+    span: Range<usize>,
+    parts: Arc<[Part]>,
+    resource: Resource,
+}
+
+impl Batch {
+    /// What it carries.
+    pub fn signal(&self) -> Signal {
+        self.signal
+    }
+
+    /// How many spans, events or data points it carries.
+    pub fn records(&self) -> u32 {
+        self.records
+    }
+
+    /// The request, uncompressed: an `Export…ServiceRequest` and at the same time a `TracesData`, `LogsData` or
+    /// `MetricsData`.
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// What it takes in memory, about: what queues count.
+    pub fn memory_bytes(&self) -> usize {
+        size_of::<Self>() + self.body.len() + size_of_val(&*self.parts)
+    }
+
+    /// Two batches with the records of this one, halved by bytes. Hands the batch back when it has one part.
+    pub fn split(self) -> Result<(Batch, Batch), Batch> {
+        let records = self.body.get(self.span.clone()).unwrap_or_default();
+        let middle = records.len() / 2;
+        // The first part always goes left and the last always right.
+        let cut = self.parts.partition_point(|part| part.end <= middle).max(1);
+        let Some((left, right)) = self.parts.split_at_checked(cut).filter(|(_, right)| !right.is_empty()) else {
+            return Err(self);
+        };
+        let at = left.last().map_or(0, |part| part.end);
+        let Some((left_records, right_records)) = records.split_at_checked(at) else {
+            return Err(self);
+        };
+        let shifted = right.iter().map(|part| Part { end: part.end - at, ..*part }).collect();
+        Ok((
+            Self::wrap(self.signal, &self.resource, left_records, left.into()),
+            Self::wrap(self.signal, &self.resource, right_records, shifted),
+        ))
+    }
+
+    fn wrap(signal: Signal, resource: &Resource, records: &[u8], parts: Arc<[Part]>) -> Self {
+        let (body, at) = resource.wrap(records);
+        Self {
+            signal,
+            records: parts.iter().fold(0, |sum, part| sum.saturating_add(part.records)),
+            body: body.into(),
+            span: at..at + records.len(),
+            parts,
+            resource: resource.clone(),
+        }
+    }
+}
+
+impl fmt::Debug for Batch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Batch")
+            .field("signal", &self.signal)
+            .field("records", &self.records)
+            .field("bytes", &self.body.len())
+            .finish()
+    }
+}
+
+/// Collects records of one signal.
+#[derive(Debug)]
+pub struct BatchBuilder {
+    signal: Signal,
+    resource: Resource,
+    options: EncodeOptions,
+    records: Vec<u8>,
+    parts: Vec<Part>,
+}
+
+impl BatchBuilder {
+    /// A builder without records.
+    pub fn new(signal: Signal, resource: Resource, options: EncodeOptions) -> Self {
+        Self { signal, resource, options, records: Vec::new(), parts: Vec::new() }
+    }
+
+    /// Appends a span; for a builder of [`Signal::Traces`].
+    ///
+    /// # Errors
+    /// The span takes more than [`MAX_RECORD_BYTES`].
+    pub fn push_span(&mut self, span: &SpanRecord) -> Result<(), RecordTooLarge> {
+        debug_assert_eq!(self.signal, Signal::Traces);
+        let options = self.options;
+        self.push(1, |out| write_span(out, span, &options))
+    }
+
+    /// Appends an event; for a builder of [`Signal::Logs`].
+    ///
+    /// # Errors
+    /// The event takes more than [`MAX_RECORD_BYTES`].
+    pub fn push_event(&mut self, event: &EventRecord) -> Result<(), RecordTooLarge> {
+        debug_assert_eq!(self.signal, Signal::Logs);
+        let options = self.options;
+        self.push(1, |out| write_event(out, event, &options))
+    }
+
+    /// Appends series, for a builder of [`Signal::Metrics`]. Neighbours of the same metric become one message, so
+    /// sort them by metric. Each series counts as one record (one data point).
+    ///
+    /// # Errors
+    /// A message takes more than [`MAX_RECORD_BYTES`]; those before and after it are written.
+    pub fn push_metrics(&mut self, series: &[MetricSeries], temporality: Temporality) -> Result<(), RecordTooLarge> {
+        debug_assert_eq!(self.signal, Signal::Metrics);
+        let mut result = Ok(());
+        for metric in series.chunk_by(|a, b| a.metric == b.metric) {
+            for points in metric.chunks(POINTS_PER_MESSAGE) {
+                let count = points.len() as u32;
+                result = result.and(self.push(count, |out| write_metric(out, points, temporality)));
+            }
+        }
+        result
+    }
+
+    fn push(&mut self, records: u32, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), RecordTooLarge> {
+        let before = self.records.len();
+        write(&mut self.records);
+        let bytes = self.records.len() - before;
+        if bytes > MAX_RECORD_BYTES {
+            self.records.truncate(before);
+            return Err(RecordTooLarge { records, bytes });
+        }
+        self.parts.push(Part { end: self.records.len(), records });
+        Ok(())
+    }
+
+    /// How many bytes the request would have now, a few too many at most.
+    pub fn len_bytes(&self) -> usize {
+        self.records.len() + self.resource.overhead()
+    }
+
+    /// How many spans, events or data points there are.
+    pub fn records(&self) -> u32 {
+        self.parts.iter().fold(0, |sum, part| sum.saturating_add(part.records))
+    }
+
+    /// Whether there is nothing to send.
+    pub fn is_empty(&self) -> bool {
+        self.parts.is_empty()
+    }
+
+    /// The batch of what was pushed, if anything was; the builder is empty again and keeps its memory.
+    pub fn take(&mut self) -> Option<Batch> {
+        if self.parts.is_empty() {
+            return None;
+        }
+        let batch = Batch::wrap(self.signal, &self.resource, &self.records, self.parts.as_slice().into());
+        self.records.clear();
+        // One exceptional batch must not hold its memory for the life of the process.
+        self.records.shrink_to(1 << 20);
+        self.parts.clear();
+        Some(batch)
+    }
+}

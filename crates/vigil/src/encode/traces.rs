@@ -1,0 +1,96 @@
+//! `SpanRecord` to `opentelemetry.proto.trace.v1.Span`.
+
+use super::options::EncodeOptions;
+use super::proto;
+use super::resource::RECORD;
+use super::value::AttributeWriter;
+use vigil_core::contract::attr;
+use vigil_core::fact::{Outcome, SpanRecord};
+use vigil_core::id::SpanContext;
+use vigil_core::vocab::OutcomeWord;
+
+/// Field numbers of `Span`.
+mod field {
+    pub(super) const TRACE_ID: u32 = 1;
+    pub(super) const SPAN_ID: u32 = 2;
+    pub(super) const PARENT_SPAN_ID: u32 = 4;
+    pub(super) const NAME: u32 = 5;
+    pub(super) const KIND: u32 = 6;
+    pub(super) const START_TIME: u32 = 7;
+    pub(super) const END_TIME: u32 = 8;
+    pub(super) const ATTRIBUTES: u32 = 9;
+    pub(super) const DROPPED_ATTRIBUTES: u32 = 10;
+    pub(super) const LINKS: u32 = 13;
+    pub(super) const STATUS: u32 = 15;
+    pub(super) const FLAGS: u32 = 16;
+}
+
+/// `Status.code` for an error; unset, the other one used, is not written.
+const STATUS_ERROR: u64 = 2;
+/// The W3C trace flag of a sampled span. Whether the parent is remote is not known here, so the mask that
+/// would say so (0x100) stays clear.
+const FLAG_SAMPLED: u32 = 1;
+
+pub(super) fn write_span(out: &mut Vec<u8>, span: &SpanRecord, options: &EncodeOptions) {
+    proto::message(out, RECORD, |out| {
+        proto::bytes(out, field::TRACE_ID, &span.context.trace_id.0);
+        proto::bytes(out, field::SPAN_ID, &span.context.span_id.0);
+        if let Some(parent) = span.parent {
+            proto::bytes(out, field::PARENT_SPAN_ID, &parent.0);
+        }
+        proto::bytes(out, field::NAME, span.name().as_bytes());
+        proto::uint(out, field::KIND, span.kind.def().otlp_kind as u64);
+        proto::fixed64(out, field::START_TIME, span.start.0);
+        // A backend that sees an end of zero stores a span of 1970; an end before the start, a negative one.
+        proto::fixed64(out, field::END_TIME, span.end.max(span.start).0);
+        attributes(out, span, options);
+        for link in &span.links {
+            proto::message(out, field::LINKS, |out| write_link(out, *link));
+        }
+        if matches!(span.outcome, Outcome::Error(_)) {
+            proto::message(out, field::STATUS, |out| proto::uint(out, 3, STATUS_ERROR));
+        }
+        proto::fixed32(out, field::FLAGS, FLAG_SAMPLED);
+    });
+}
+
+fn attributes(out: &mut Vec<u8>, span: &SpanRecord, options: &EncodeOptions) {
+    let mut writer = AttributeWriter::new(field::ATTRIBUTES, options.span_limits);
+    for (key, value) in span.attributes.iter() {
+        writer.write(out, key.name(), value);
+    }
+    match &span.outcome {
+        Outcome::Error(error) if span.attributes.get(attr::ERROR_TYPE).is_none() => {
+            writer.write_str(out, attr::ERROR_TYPE.name(), error.as_str());
+        }
+        Outcome::Cancelled if span.attributes.get(attr::VIGIL_OUTCOME).is_none() => {
+            writer.write_str(out, attr::VIGIL_OUTCOME.name(), OutcomeWord::Cancelled.as_str());
+        }
+        _ => {}
+    }
+    if options.compat
+        && let Some(provider) = span.attributes.str(attr::GEN_AI_PROVIDER_NAME)
+    {
+        writer.write_str(out, attr::GEN_AI_SYSTEM.name(), system_of(provider));
+    }
+    if writer.dropped > 0 {
+        proto::uint(out, field::DROPPED_ATTRIBUTES, u64::from(writer.dropped));
+    }
+}
+
+fn write_link(out: &mut Vec<u8>, link: SpanContext) {
+    proto::bytes(out, 1, &link.trace_id.0);
+    proto::bytes(out, 2, &link.span_id.0);
+}
+
+/// What `gen_ai.system` said for a provider whose name has changed since.
+fn system_of(provider: &str) -> &str {
+    match provider {
+        "gcp.gemini" => "gemini",
+        "gcp.vertex_ai" => "vertex_ai",
+        "azure.ai.inference" => "az.ai.inference",
+        "azure.ai.openai" => "az.ai.openai",
+        "x_ai" => "xai",
+        same => same,
+    }
+}

@@ -1,0 +1,109 @@
+//! Attributes: `KeyValue` and `AnyValue`.
+
+use super::options::AttributeLimits;
+use super::proto;
+use vigil_core::fact::Value;
+
+/// Field numbers of `AnyValue`.
+mod any {
+    pub(super) const STRING: u32 = 1;
+    pub(super) const BOOL: u32 = 2;
+    pub(super) const INT: u32 = 3;
+    pub(super) const DOUBLE: u32 = 4;
+    pub(super) const ARRAY: u32 = 5;
+}
+
+/// Appends attributes as `field` of the message being written, and counts what the limits left out.
+pub(super) struct AttributeWriter {
+    field: u32,
+    limits: AttributeLimits,
+    written: usize,
+    /// How many attributes did not fit [`AttributeLimits::count`].
+    pub(super) dropped: u32,
+}
+
+impl AttributeWriter {
+    pub(super) fn new(field: u32, limits: AttributeLimits) -> Self {
+        Self { field, limits, written: 0, dropped: 0 }
+    }
+
+    pub(super) fn write(&mut self, out: &mut Vec<u8>, key: &str, value: &Value) {
+        if self.has_room() {
+            attribute(out, self.field, key, value, self.limits.value_chars);
+        }
+    }
+
+    pub(super) fn write_str(&mut self, out: &mut Vec<u8>, key: &str, value: &str) {
+        if self.has_room() {
+            let max_chars = self.limits.value_chars;
+            key_value(out, self.field, key, |out| text(out, value, max_chars));
+        }
+    }
+
+    fn has_room(&mut self) -> bool {
+        let room = self.limits.count.is_none_or(|count| self.written < count);
+        if room {
+            self.written += 1;
+        } else {
+            self.dropped = self.dropped.saturating_add(1);
+        }
+        room
+    }
+}
+
+/// Appends one `KeyValue` as `field`. Texts are cut to `max_chars` characters.
+pub(super) fn attribute(out: &mut Vec<u8>, field: u32, key: &str, value: &Value, max_chars: Option<usize>) {
+    key_value(out, field, key, |out| any_value(out, value, max_chars));
+}
+
+fn key_value(out: &mut Vec<u8>, field: u32, key: &str, value: impl FnOnce(&mut Vec<u8>)) {
+    proto::message(out, field, |out| {
+        proto::bytes(out, 1, key.as_bytes());
+        proto::message(out, 2, value);
+    });
+}
+
+fn text(out: &mut Vec<u8>, text: &str, max_chars: Option<usize>) {
+    proto::bytes(out, any::STRING, cut(text, max_chars).as_bytes());
+}
+
+fn any_value(out: &mut Vec<u8>, value: &Value, max_chars: Option<usize>) {
+    match value {
+        Value::Str(value) => text(out, value, max_chars),
+        Value::Int(number) => proto::uint(out, any::INT, *number as u64),
+        Value::Double(number) => proto::double(out, any::DOUBLE, *number),
+        Value::Bool(truth) => proto::uint(out, any::BOOL, u64::from(*truth)),
+        Value::StrList(texts) => proto::message(out, any::ARRAY, |out| {
+            for value in texts {
+                proto::message(out, 1, |out| text(out, value, max_chars));
+            }
+        }),
+        Value::IntList(numbers) => proto::message(out, any::ARRAY, |out| {
+            for number in numbers {
+                proto::message(out, 1, |out| proto::uint(out, any::INT, *number as u64));
+            }
+        }),
+        // A kind of value added to the contract and not here yet: an empty AnyValue, which OTLP allows.
+        _ => {}
+    }
+}
+
+fn cut(text: &str, max_chars: Option<usize>) -> &str {
+    match max_chars.and_then(|max| text.char_indices().nth(max)) {
+        Some((end, _)) => text.get(..end).unwrap_or(text),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cut;
+
+    #[test]
+    fn texts_are_cut_by_characters() {
+        assert_eq!(cut("äöü", Some(2)), "äö");
+        assert_eq!(cut("äöü", Some(3)), "äöü");
+        assert_eq!(cut("äöü", Some(0)), "");
+        assert_eq!(cut("äöü", None), "äöü");
+    }
+}

@@ -1,0 +1,80 @@
+//! Vigil: a flight recorder for AI agents, native to OpenTelemetry.
+//!
+//! An agent says once what it does, through typed handles; out of that come OpenTelemetry traces, metrics
+//! and events, delivered over OTLP, and the structured log a person reads when there is no backend.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//! use vigil::{FinishReason, Phase, Provider, Usage};
+//!
+//! let telemetry = vigil::from_env("researcher").start(); // cannot fail: degrades and says so once
+//! let agent = telemetry.agent_span("session-42", "researcher");
+//! let phase = agent.phase_span(Phase::Deliberate);
+//! let mut chat = phase.chat_span(Provider::ANTHROPIC, "claude-sonnet-4-5");
+//! // … the request; async code runs it as `client.send(request).in_span(&chat).await` …
+//! chat.record_token_usage(Usage::anthropic(890, 2103).cache(0, 512));
+//! chat.record_finish_reason(FinishReason::ToolCall);
+//! chat.finish(); // or fail(error_type); a plain drop means cancelled
+//! phase.finish();
+//! agent.finish();
+//! let receipt = telemetry.shutdown(Duration::from_secs(5)); // one deadline for every signal
+//! eprintln!("{receipt}");
+//! ```
+//!
+//! # The promise
+//!
+//! - Recording appends a small record to a buffer of the calling thread: no IO, no formatting, no waiting.
+//!   When a buffer is full (64 MiB a thread by default) records are dropped and counted.
+//! - Everything else happens on Vigil's own threads, with a runtime of their own: it is the same with
+//!   tokio, without, on one worker, inside a task.
+//! - Nothing leaves the process unless you set an endpoint. Free text (prompts, answers, arguments, results)
+//!   is not recorded unless you ask for it.
+//! - Never a panic, never a line on stdout, never a retry in your time. Nothing is global unless you
+//!   [`install`](Telemetry::install) it.
+//! - Every record is delivered or counted as lost with its reason: [`Telemetry::shutdown`] hands you the
+//!   [`Receipt`].
+//!
+//! Variables that set it up: [`VARIABLES`]. Tests: [`testing`]. Names on the wire: [`contract`].
+#![warn(missing_docs)]
+#![cfg_attr(
+    test,
+    allow(clippy::disallowed_methods, reason = "tests read clocks, start threads and tasks as they need")
+)]
+
+mod assemble;
+mod clock;
+pub mod deliver;
+pub mod encode;
+mod ids;
+#[cfg(feature = "tracing")]
+pub mod interop;
+mod log;
+mod receipt;
+mod record;
+mod settings;
+mod shell;
+mod span;
+mod telemetry;
+pub mod testing;
+mod time;
+mod truncate;
+
+pub use deliver::Protocol;
+pub use receipt::Receipt;
+pub use settings::{LogFormat, VARIABLES, Variable};
+pub use span::{
+    AgentSpan, ApprovalSpan, AttributeValue, Budget, CapabilitySpan, ChatSpan, CleanupSpan, Content, EmbeddingsSpan,
+    EnterGuard, Evaluation, InSpan, InSpanExt, McpSpan, PhaseSpan, RemoteParent, Span, SpanStream, ToolSpan, TurnSpan,
+    WorkflowSpan, current, parse_traceparent,
+};
+pub use telemetry::global::{agent_span, capability_span, chat_span, phase_span, tool_span};
+pub use telemetry::{Builder, RemoteTelemetry, SHUTDOWN_DEADLINE_DEFAULT, Telemetry, exit, from_env, installed};
+
+pub use vigil_core::contract;
+pub use vigil_core::cost::{Cost, price};
+pub use vigil_core::id::{SpanContext, SpanId, TraceId};
+pub use vigil_core::usage::Usage;
+pub use vigil_core::vocab::{
+    BudgetKind, CapabilityError, Decision, EconomicMode, ErrorType, FinishReason, McpMethod, Operation, OperatingMode,
+    Originator, Phase, Provider, ToolStatus, ToolType,
+};

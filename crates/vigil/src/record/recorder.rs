@@ -1,0 +1,187 @@
+//! What handles hold: the buffers, the clock, the ids, the content gate and the counts of what did not fit.
+
+use super::buffer::{Append, Buffers};
+use super::format::{AttrRef, EndedAs, FLAG_SAMPLED, StartFields, ValueRef};
+use crate::clock::Clock;
+use crate::ids::IdSource;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::Thread;
+use vigil_core::contract::EventKind;
+use vigil_core::fact::{Fact, UnixNanos};
+use vigil_core::id::{SpanId, TraceId};
+use vigil_core::vocab::Severity;
+
+/// Facts of adapters that wait for the assembler. At a few hundred bytes each this is some tens of MiB.
+const FACTS_MAX: usize = 65_536;
+
+/// The recording side of one telemetry value.
+#[derive(Debug)]
+pub(crate) struct Recorder {
+    buffers: Buffers,
+    facts: Mutex<Vec<Fact>>,
+    pub(crate) clock: Clock,
+    pub(crate) ids: IdSource,
+    /// Whether free text may be recorded at all.
+    pub(crate) content: bool,
+    pub(crate) sampler: Sampler,
+    assembler: OnceLock<Thread>,
+    closed: AtomicBool,
+    pub(crate) refused: Refused,
+}
+
+/// Records that were made after the end or did not fit, by kind.
+#[derive(Debug, Default)]
+pub(crate) struct Refused {
+    pub(crate) spans: AtomicU64,
+    pub(crate) sets: AtomicU64,
+    pub(crate) events: AtomicU64,
+}
+
+/// Which traces are exported. Metrics and logs are made of all of them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Sampler {
+    /// Whether a parent's decision counts.
+    pub(crate) parent_based: bool,
+    /// The share of traces kept, of 2^56.
+    pub(crate) threshold: u64,
+}
+
+impl Sampler {
+    const RANGE: u64 = 1 << 56;
+
+    /// Keeps `ratio` of all traces.
+    pub(crate) fn ratio(ratio: f64, parent_based: bool) -> Self {
+        Self { parent_based, threshold: (ratio.clamp(0.0, 1.0) * Self::RANGE as f64) as u64 }
+    }
+
+    /// The decision: by the low 56 bits of the trace id, as W3C trace context level 2 has it, so that every
+    /// process that sees the trace decides alike.
+    pub(crate) fn keep(&self, trace: TraceId, parent: Option<bool>) -> bool {
+        match parent {
+            Some(kept) if self.parent_based => kept,
+            _ => {
+                let mut low = [0; 8];
+                low.copy_from_slice(&trace.0[8..]);
+                (u64::from_be_bytes(low) & (Self::RANGE - 1)) >= Self::RANGE - self.threshold
+            }
+        }
+    }
+}
+
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+
+impl Recorder {
+    pub(crate) fn new(clock: Clock, ids: IdSource, content: bool, sampler: Sampler, buffer_bytes: usize) -> Arc<Self> {
+        Arc::new(Self {
+            buffers: Buffers::new(NEXT_ID.fetch_add(1, Ordering::Relaxed), buffer_bytes),
+            facts: Mutex::default(),
+            clock,
+            ids,
+            content,
+            sampler,
+            assembler: OnceLock::new(),
+            closed: AtomicBool::new(false),
+            refused: Refused::default(),
+        })
+    }
+
+    /// Tells whom to wake.
+    pub(crate) fn attach(&self, assembler: Thread) {
+        // Set once by the telemetry value that starts the thread.
+        drop(self.assembler.set(assembler));
+    }
+
+    pub(crate) fn wake(&self) {
+        if let Some(thread) = self.assembler.get() {
+            thread.unpark();
+        }
+    }
+
+    /// From here on everything is refused and counted.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+    }
+
+    fn append(&self, refused: &AtomicU64, write: impl FnOnce(&mut super::format::Writer<'_>)) -> bool {
+        let result =
+            if self.closed.load(Ordering::Relaxed) { Append::Full } else { self.buffers.append(write) };
+        match result {
+            Append::Done => true,
+            Append::Pressing => {
+                self.wake();
+                true
+            }
+            Append::Full => {
+                refused.fetch_add(1, Ordering::Relaxed);
+                false
+            }
+        }
+    }
+
+    /// Records a start. When it does not fit the span is lost, and its handle must record nothing more.
+    pub(crate) fn start(&self, fields: StartFields<'_>, attributes: &[AttrRef<'_>]) -> bool {
+        self.append(&self.refused.spans, |writer| writer.start(fields, attributes))
+    }
+
+    pub(crate) fn set(&self, span: SpanId, attributes: &[AttrRef<'_>]) {
+        self.append(&self.refused.sets, |writer| writer.set(span, attributes));
+    }
+
+    pub(crate) fn set_custom(&self, span: SpanId, name: &str, value: ValueRef<'_>) {
+        self.append(&self.refused.sets, |writer| writer.set_custom(span, name, value));
+    }
+
+    pub(crate) fn event(
+        &self,
+        event: EventKind,
+        span: Option<(TraceId, SpanId)>,
+        severity: Severity,
+        attributes: &[AttrRef<'_>],
+    ) {
+        let time = self.clock.now();
+        self.append(&self.refused.events, |writer| writer.event(event, span, severity, time, attributes));
+    }
+
+    /// Records an end. When it does not fit the span stays open, and shutdown closes it.
+    pub(crate) fn end(&self, span: SpanId, ended: EndedAs<'_>, attributes: &[AttrRef<'_>]) {
+        let time: UnixNanos = self.clock.now();
+        self.append(&self.refused.sets, |writer| writer.end(span, time, ended, attributes));
+    }
+
+    /// Takes a fact an adapter made.
+    pub(crate) fn fact(&self, fact: Fact) {
+        let refused = match &fact {
+            Fact::Started(_) => &self.refused.sets,
+            Fact::Ended(_) => &self.refused.spans,
+            Fact::Event(_) => &self.refused.events,
+        };
+        if self.closed.load(Ordering::Relaxed) {
+            refused.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        let mut facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
+        if facts.len() >= FACTS_MAX {
+            refused.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        facts.push(fact);
+        let pressing = facts.len() == FACTS_MAX / 4;
+        drop(facts);
+        if pressing {
+            self.wake();
+        }
+    }
+
+    pub(crate) fn drain(&self, spare: &mut Vec<u8>, read: impl FnMut(&[u8])) {
+        self.buffers.drain(spare, read);
+    }
+
+    pub(crate) fn take_facts(&self) -> Vec<Fact> {
+        std::mem::take(&mut *self.facts.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn sampled_flag(&self, trace: TraceId, parent: Option<bool>) -> u8 {
+        if self.sampler.keep(trace, parent) { FLAG_SAMPLED } else { 0 }
+    }
+}

@@ -1,0 +1,27 @@
+//! Settings: what the environment and the builder ask for, and what will be done.
+//!
+//! [`env`] reads variables through a parameter, so that tests never touch the process's environment.
+//! [`variables`] is the table of names. [`resolve`] makes [`Settings`] of them once; what makes no sense
+//! becomes a [`Warning`] that names the variable, its value (never a header's) and what is used instead.
+
+mod env;
+mod parse;
+mod resolve;
+mod variables;
+
+pub(crate) use env::Environment;
+pub(crate) use parse::mask_userinfo;
+pub(crate) use resolve::{ContentMode, Overrides, Settings, SignalSettings};
+pub use variables::{VARIABLES, Variable};
+
+/// The structured log on stderr.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum LogFormat {
+    /// A line for people per finished span.
+    #[default]
+    Pretty,
+    /// One JSON object per line, for machines.
+    Json,
+    /// No log.
+    Off,
+}

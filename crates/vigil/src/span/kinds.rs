@@ -1,0 +1,447 @@
+//! The typed handles, one a kind of span an agent records.
+
+use super::Span;
+use super::span::{Content, Parent};
+use super::stream::SpanStream;
+use crate::record::Recorder;
+use crate::record::format::{AttrRef, ValueRef};
+use futures_core::Stream;
+use std::sync::Arc;
+use std::time::Duration;
+use vigil_core::contract::{SpanKind, attr};
+use vigil_core::usage::Usage;
+use vigil_core::vocab::{
+    CapabilityError, Decision, ErrorType, FinishReason, McpMethod, Operation, Phase, Provider, ToolStatus, ToolType,
+};
+
+macro_rules! handle {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug)]
+        #[must_use = "dropping the handle at once ends the span as cancelled; finish or fail it"]
+        pub struct $name(Span);
+
+        impl std::ops::Deref for $name {
+            type Target = Span;
+            fn deref(&self) -> &Span {
+                &self.0
+            }
+        }
+
+        impl $name {
+            /// Ends the span: the work did what it was meant to.
+            pub fn finish(self) {
+                let mut span = self.0;
+                span.end(crate::record::format::EndedAs::Ok);
+            }
+
+            /// Ends the span as failed. `error` becomes `error.type`: a constant, or a provider's own code
+            /// through [`ErrorType::from_code`].
+            pub fn fail(self, error: impl Into<ErrorType>) {
+                let mut span = self.0;
+                span.fail(&error.into());
+            }
+
+            /// Ends the span as failed and says why in words, if content capture is on; `message` is not
+            /// called otherwise.
+            pub fn fail_with(self, error: impl Into<ErrorType>, message: impl FnOnce() -> String) {
+                self.0.record_content(Content::ErrorMessage, message);
+                self.fail(error);
+            }
+
+            /// Ends the span by `result` and hands it back. The error becomes `error.type` by `classify`.
+            pub fn settle<T, E>(self, result: Result<T, E>, classify: impl FnOnce(&E) -> ErrorType) -> Result<T, E> {
+                match &result {
+                    Ok(_) => self.finish(),
+                    Err(error) => self.fail(classify(error)),
+                }
+                result
+            }
+        }
+    };
+}
+
+handle! {
+    /// Several agents at one job: `invoke_workflow {name}`.
+    WorkflowSpan
+}
+handle! {
+    /// One run of an agent: `invoke_agent {name}`.
+    AgentSpan
+}
+handle! {
+    /// One round of an agent: `turn {n}`.
+    TurnSpan
+}
+handle! {
+    /// One phase of the loop: `phase {phase}`.
+    PhaseSpan
+}
+handle! {
+    /// One model call, retries included: `chat {model}`.
+    ChatSpan
+}
+handle! {
+    /// One embeddings call: `embeddings {model}`.
+    EmbeddingsSpan
+}
+handle! {
+    /// One tool call: `execute_tool {tool}`.
+    ToolSpan
+}
+handle! {
+    /// One request to an MCP server: `{method} {target}`.
+    McpSpan
+}
+handle! {
+    /// One side effect through the gateway: `capability {name}`.
+    CapabilitySpan
+}
+handle! {
+    /// Waiting for a decision about a tool: `approval {tool}`.
+    ApprovalSpan
+}
+handle! {
+    /// Cleaning up after work: `cleanup {what}`.
+    CleanupSpan
+}
+
+/// Who starts a span: a handle, or the telemetry value. One list of constructors serves both.
+pub(crate) trait Starts {
+    fn start_span(&self, kind: SpanKind, target: &str, attributes: &[AttrRef<'_>]) -> Span;
+}
+
+impl Starts for Span {
+    fn start_span(&self, kind: SpanKind, target: &str, attributes: &[AttrRef<'_>]) -> Span {
+        self.child(kind, target, attributes)
+    }
+}
+
+/// A recorder and the parent that holds when there is no handle.
+pub(crate) struct Root<'a> {
+    pub(crate) recorder: Option<&'a Arc<Recorder>>,
+    pub(crate) parent: Parent,
+}
+
+impl Starts for Root<'_> {
+    fn start_span(&self, kind: SpanKind, target: &str, attributes: &[AttrRef<'_>]) -> Span {
+        match self.recorder {
+            Some(recorder) => Span::start(recorder, self.parent, kind, target, attributes),
+            None => Span::off(self.parent),
+        }
+    }
+}
+
+const OPERATION: vigil_core::contract::Key = attr::GEN_AI_OPERATION_NAME;
+
+pub(crate) fn workflow(from: &impl Starts, name: &str) -> WorkflowSpan {
+    WorkflowSpan(from.start_span(
+        SpanKind::Workflow,
+        name,
+        &[(OPERATION, Operation::INVOKE_WORKFLOW.as_str().into()), (attr::GEN_AI_WORKFLOW_NAME, name.into())],
+    ))
+}
+
+pub(crate) fn agent(from: &impl Starts, session: &str, name: &str) -> AgentSpan {
+    AgentSpan(from.start_span(
+        SpanKind::Agent,
+        name,
+        &[
+            (OPERATION, Operation::INVOKE_AGENT.as_str().into()),
+            (attr::GEN_AI_AGENT_NAME, name.into()),
+            (attr::LIFE_SESSION_ID, session.into()),
+            (attr::GEN_AI_CONVERSATION_ID, session.into()),
+        ],
+    ))
+}
+
+pub(crate) fn turn(from: &impl Starts, number: u64) -> TurnSpan {
+    let mut digits = itoa::Buffer::new();
+    TurnSpan(from.start_span(SpanKind::Turn, digits.format(number), &[(attr::VIGIL_TURN_NUMBER, number.into())]))
+}
+
+pub(crate) fn phase(from: &impl Starts, phase: Phase) -> PhaseSpan {
+    let name = phase.as_str();
+    PhaseSpan(from.start_span(SpanKind::Phase, name, &[(attr::LIFE_LOOP_PHASE, name.into())]))
+}
+
+fn model_call<'a>(operation: &'a Operation, provider: &'a Provider, model: &'a str) -> [AttrRef<'a>; 3] {
+    [
+        (OPERATION, operation.as_str().into()),
+        (attr::GEN_AI_PROVIDER_NAME, provider.as_str().into()),
+        (attr::GEN_AI_REQUEST_MODEL, model.into()),
+    ]
+}
+
+pub(crate) fn chat(from: &impl Starts, provider: &Provider, model: &str) -> ChatSpan {
+    ChatSpan(from.start_span(SpanKind::Chat, model, &model_call(&Operation::CHAT, provider, model)))
+}
+
+pub(crate) fn embeddings(from: &impl Starts, provider: &Provider, model: &str) -> EmbeddingsSpan {
+    EmbeddingsSpan(from.start_span(SpanKind::Embeddings, model, &model_call(&Operation::EMBEDDINGS, provider, model)))
+}
+
+pub(crate) fn tool(from: &impl Starts, name: &str, call_id: &str) -> ToolSpan {
+    ToolSpan(from.start_span(
+        SpanKind::Tool,
+        name,
+        &[
+            (OPERATION, Operation::EXECUTE_TOOL.as_str().into()),
+            (attr::GEN_AI_TOOL_NAME, name.into()),
+            (attr::GEN_AI_TOOL_CALL_ID, call_id.into()),
+            (attr::GEN_AI_TOOL_TYPE, ToolType::Function.as_str().into()),
+        ],
+    ))
+}
+
+pub(crate) fn mcp(from: &impl Starts, method: &McpMethod, target: &str) -> McpSpan {
+    let name: AttrRef<'_> = (attr::MCP_METHOD_NAME, method.as_str().into());
+    let span = match method {
+        m if *m == McpMethod::TOOLS_CALL => from.start_span(
+            SpanKind::McpRequest,
+            target,
+            &[
+                name,
+                (attr::GEN_AI_TOOL_NAME, target.into()),
+                (OPERATION, Operation::EXECUTE_TOOL.as_str().into()),
+            ],
+        ),
+        m if *m == McpMethod::PROMPTS_GET => {
+            from.start_span(SpanKind::McpRequest, target, &[name, (attr::GEN_AI_PROMPT_NAME, target.into())])
+        }
+        // A resource's URI has no place in a span's name: there are too many of them.
+        _ => from.start_span(SpanKind::McpRequest, "", &[name]),
+    };
+    McpSpan(span)
+}
+
+pub(crate) fn capability(from: &impl Starts, name: &str) -> CapabilitySpan {
+    CapabilitySpan(from.start_span(SpanKind::Capability, name, &[(attr::CAP_NAME, name.into())]))
+}
+
+pub(crate) fn approval(from: &impl Starts, tool: &str) -> ApprovalSpan {
+    ApprovalSpan(from.start_span(SpanKind::Approval, tool, &[(attr::GEN_AI_TOOL_NAME, tool.into())]))
+}
+
+pub(crate) fn cleanup(from: &impl Starts, what: &str) -> CleanupSpan {
+    CleanupSpan(from.start_span(SpanKind::Cleanup, what, &[(attr::VIGIL_CLEANUP_WHAT, what.into())]))
+}
+
+/// Writes the public constructors onto a type that [`Starts`] spans.
+macro_rules! constructors {
+    ($type:ty, $self:ident => $from:expr, $where:literal) => {
+        impl $type {
+            #[doc = concat!("Starts a workflow", $where, ". `name` must be low-cardinality: it names the workflow, not the run.")]
+            pub fn workflow_span(&$self, name: &str) -> $crate::WorkflowSpan {
+                $crate::span::kinds::workflow($from, name)
+            }
+
+            #[doc = concat!("Starts a run of the agent `name`", $where, ". `session` groups the runs of one conversation.")]
+            pub fn agent_span(&$self, session: &str, name: &str) -> $crate::AgentSpan {
+                $crate::span::kinds::agent($from, session, name)
+            }
+
+            #[doc = concat!("Starts the turn `number` (from 1)", $where, ".")]
+            pub fn turn_span(&$self, number: u64) -> $crate::TurnSpan {
+                $crate::span::kinds::turn($from, number)
+            }
+
+            #[doc = concat!("Starts a phase of the loop", $where, ".")]
+            pub fn phase_span(&$self, phase: $crate::Phase) -> $crate::PhaseSpan {
+                $crate::span::kinds::phase($from, phase)
+            }
+
+            #[doc = concat!("Starts a model call", $where, ". Retries of the call belong inside.")]
+            pub fn chat_span(&$self, provider: impl Into<$crate::Provider>, model: &str) -> $crate::ChatSpan {
+                $crate::span::kinds::chat($from, &provider.into(), model)
+            }
+
+            #[doc = concat!("Starts an embeddings call", $where, ".")]
+            pub fn embeddings_span(&$self, provider: impl Into<$crate::Provider>, model: &str) -> $crate::EmbeddingsSpan {
+                $crate::span::kinds::embeddings($from, &provider.into(), model)
+            }
+
+            #[doc = concat!("Starts a call of the tool `name`", $where, ". `call_id` is the model's id of the call.")]
+            pub fn tool_span(&$self, name: &str, call_id: &str) -> $crate::ToolSpan {
+                $crate::span::kinds::tool($from, name, call_id)
+            }
+
+            #[doc = concat!("Starts a request to an MCP server", $where, ". `target` is the tool or prompt, empty for other methods.")]
+            pub fn mcp_span(&$self, method: impl Into<$crate::McpMethod>, target: &str) -> $crate::McpSpan {
+                $crate::span::kinds::mcp($from, &method.into(), target)
+            }
+
+            #[doc = concat!("Starts a capability call", $where, ".")]
+            pub fn capability_span(&$self, name: &str) -> $crate::CapabilitySpan {
+                $crate::span::kinds::capability($from, name)
+            }
+
+            #[doc = concat!("Starts waiting for a decision about `tool`", $where, ".")]
+            pub fn approval_span(&$self, tool: &str) -> $crate::ApprovalSpan {
+                $crate::span::kinds::approval($from, tool)
+            }
+
+            #[doc = concat!("Starts a cleanup of `what` (`attachments`, `worktrees`, …)", $where, ".")]
+            pub fn cleanup_span(&$self, what: &str) -> $crate::CleanupSpan {
+                $crate::span::kinds::cleanup($from, what)
+            }
+        }
+    };
+}
+pub(crate) use constructors;
+
+constructors!(Span, self => self, " below this span");
+
+impl ChatSpan {
+    /// Records the tokens of the call. Call it again as better figures come (streams report cumulative
+    /// ones): the last wins. What is unknown stays absent; it is never written as 0.
+    pub fn record_token_usage(&mut self, usage: Usage) {
+        record_usage(self, &usage);
+    }
+
+    /// Records why the model stopped.
+    pub fn record_finish_reason(&mut self, reason: FinishReason) {
+        self.set(&[(attr::GEN_AI_RESPONSE_FINISH_REASONS, ValueRef::StrList(&[reason.as_str()]))]);
+    }
+
+    /// Records the answering model and the response's id.
+    pub fn record_response(&mut self, id: &str, model: &str) {
+        self.set(&[(attr::GEN_AI_RESPONSE_ID, id.into()), (attr::GEN_AI_RESPONSE_MODEL, model.into())]);
+    }
+
+    /// Records the limit of output tokens asked for.
+    pub fn record_max_tokens(&mut self, tokens: u64) {
+        self.set(&[(attr::GEN_AI_REQUEST_MAX_TOKENS, tokens.into())]);
+    }
+
+    /// Records the temperature asked for.
+    pub fn record_temperature(&mut self, temperature: f64) {
+        self.set(&[(attr::GEN_AI_REQUEST_TEMPERATURE, temperature.into())]);
+    }
+
+    /// Records where the request went.
+    pub fn record_server(&mut self, address: &str, port: u16) {
+        self.set(&[(attr::SERVER_ADDRESS, address.into()), (attr::SERVER_PORT, i64::from(port).into())]);
+    }
+
+    /// Records the time from the request to the first chunk of the answer, and that it was streamed.
+    pub fn record_time_to_first_chunk(&mut self, time: Duration) {
+        self.set(&[
+            (attr::GEN_AI_REQUEST_STREAM, true.into()),
+            (attr::GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK, time.as_secs_f64().into()),
+        ]);
+    }
+
+    /// Wraps the answer's stream: the span records the time to the first chunk and ends with the stream,
+    /// however that ends. `inspect` sees every item and records what it finds (usage, finish reason); when
+    /// it answers with an error the span fails with it, and an `Err` item fails it in any case.
+    ///
+    /// Time to the first chunk counts from this call: wrap the stream as soon as the request has been sent.
+    pub fn stream<S, T, E>(
+        self,
+        stream: S,
+        inspect: impl FnMut(&mut ChatSpan, &Result<T, E>) -> Option<ErrorType> + Send + 'static,
+    ) -> SpanStream<S, T, E>
+    where
+        S: Stream<Item = Result<T, E>>,
+    {
+        let clock = self.ambient().map(|ambient| ambient.recorder.clock.clone());
+        SpanStream::new(stream, self, clock, Box::new(inspect))
+    }
+}
+
+fn record_usage(span: &Span, usage: &Usage) {
+    let known = [
+        (attr::GEN_AI_USAGE_INPUT_TOKENS, usage.input()),
+        (attr::GEN_AI_USAGE_OUTPUT_TOKENS, usage.output()),
+        (attr::GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS, usage.cache_read_tokens()),
+        (attr::GEN_AI_USAGE_CACHE_WRITE_INPUT_TOKENS, usage.cache_write_tokens()),
+        (attr::GEN_AI_USAGE_REASONING_OUTPUT_TOKENS, usage.reasoning_tokens()),
+        (attr::VIGIL_USAGE_CACHE_WRITE_1H_INPUT_TOKENS, usage.cache_write_1h_tokens().filter(|tokens| *tokens > 0)),
+        (attr::VIGIL_USAGE_WEB_SEARCH_REQUESTS, usage.web_search_requests().filter(|requests| *requests > 0)),
+    ];
+    let mut attributes = [(attr::GEN_AI_USAGE_INPUT_TOKENS, ValueRef::Int(0)); 7];
+    let mut count = 0;
+    for (key, value) in known {
+        if let Some(value) = value {
+            attributes[count] = (key, value.into());
+            count += 1;
+        }
+    }
+    span.set(&attributes[..count]);
+}
+
+impl EmbeddingsSpan {
+    /// Records the tokens of the call.
+    pub fn record_token_usage(&mut self, usage: Usage) {
+        record_usage(self, &usage);
+    }
+
+    /// Records how many dimensions the vectors have.
+    pub fn record_dimensions(&mut self, dimensions: u64) {
+        self.set(&[(attr::GEN_AI_EMBEDDINGS_DIMENSION_COUNT, dimensions.into())]);
+    }
+}
+
+impl ToolSpan {
+    /// Records how the tool call went. `finish()` without it means ok; a status of error or timeout makes
+    /// the span an error even when it is finished.
+    pub fn record_tool_status(&mut self, status: ToolStatus) {
+        self.set(&[(attr::LIFE_TOOL_STATUS, status.as_str().into())]);
+    }
+
+    /// Records what sort of tool it is; without it a function.
+    pub fn record_tool_type(&mut self, kind: ToolType) {
+        self.set(&[(attr::GEN_AI_TOOL_TYPE, kind.as_str().into())]);
+    }
+
+    /// Records the exit status of the process the tool ran.
+    pub fn record_exit_code(&mut self, code: i32) {
+        self.set(&[(attr::PROCESS_EXIT_CODE, i64::from(code).into())]);
+    }
+}
+
+impl McpSpan {
+    /// Records the session and the protocol version of the connection.
+    pub fn record_session(&mut self, session: &str, protocol_version: &str) {
+        self.set(&[(attr::MCP_SESSION_ID, session.into()), (attr::MCP_PROTOCOL_VERSION, protocol_version.into())]);
+    }
+
+    /// Records the JSON-RPC request's id.
+    pub fn record_request_id(&mut self, id: &str) {
+        self.set(&[(attr::JSONRPC_REQUEST_ID, id.into())]);
+    }
+}
+
+impl CapabilitySpan {
+    /// Records the bytes that went in and came out.
+    pub fn record_bytes(&mut self, bytes_in: u64, bytes_out: u64) {
+        self.set(&[(attr::BYTES_IN, bytes_in.into()), (attr::BYTES_OUT, bytes_out.into())]);
+    }
+
+    /// Records what is left of the capability's budget after this call. 0 without an error is the last
+    /// allowed call, 0 with `budget_exceeded` a refused one.
+    pub fn record_budget_remaining(&mut self, remaining: u64) {
+        self.set(&[(attr::CAP_BUDGET_REMAINING, remaining.into())]);
+    }
+
+    /// Ends the span as failed, with `error.kind`.
+    pub fn fail_capability(self, error: CapabilityError) {
+        self.set(&[(attr::ERROR_KIND, error.as_str().into())]);
+        self.fail(ErrorType::from_code(error.as_str()));
+    }
+}
+
+impl ApprovalSpan {
+    /// Records what was decided.
+    pub fn record_decision(&mut self, decision: Decision) {
+        self.set(&[(attr::VIGIL_APPROVAL_DECISION, decision.as_str().into())]);
+    }
+}
+
+impl CleanupSpan {
+    /// Records how many things were removed.
+    pub fn record_count(&mut self, count: u64) {
+        self.set(&[(attr::VIGIL_CLEANUP_COUNT, count.into())]);
+    }
+}

@@ -1,0 +1,362 @@
+//! What all handles have in common.
+
+use super::ambient::{Ambient, EnterGuard, Scope};
+use crate::record::Recorder;
+use crate::record::format::{AttrRef, EndedAs, FLAG_SAMPLED, StartFields, ValueRef};
+use std::sync::Arc;
+use std::time::Duration;
+use vigil_core::contract::{EventKind, Key, SpanKind, attr};
+use vigil_core::id::{SpanContext, SpanId};
+use vigil_core::vocab::{EconomicMode, ErrorType, OperatingMode, Severity};
+
+/// A span that has started: the part that is the same for every kind.
+///
+/// You hold one of the typed handles ([`AgentSpan`](crate::AgentSpan), [`ChatSpan`](crate::ChatSpan), …),
+/// which deref to this.
+#[derive(Debug)]
+pub struct Span {
+    /// `None` when telemetry is off or the start did not fit in the buffer.
+    recorder: Option<Arc<Recorder>>,
+    context: SpanContext,
+    sampled: bool,
+    #[cfg(feature = "tracing")]
+    mirror: Option<tracing::Span>,
+}
+
+/// What a new span hangs from.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Parent {
+    pub(crate) context: Option<SpanContext>,
+    pub(crate) sampled: Option<bool>,
+}
+
+/// What an agent may still spend. Fields that are `None` are not recorded.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Budget {
+    /// Tokens left.
+    pub tokens_remaining: Option<u64>,
+    /// Money left, in nano-dollars.
+    pub cost_remaining_nano_usd: Option<i64>,
+    /// Wall time left.
+    pub time_remaining: Option<Duration>,
+    /// Tool calls left.
+    pub tool_calls_remaining: Option<u64>,
+}
+
+/// The result of judging a piece of work, as `gen_ai.evaluation.result`.
+#[derive(Clone, Debug, Default)]
+pub struct Evaluation<'a> {
+    /// What was judged: `relevance`, `task_success`, …
+    pub name: &'a str,
+    /// The score, where there is a number.
+    pub score: Option<f64>,
+    /// The verdict in a word: `pass`, `fail`, …
+    pub label: Option<&'a str>,
+    /// Who judged, by name.
+    pub evaluator: Option<&'a str>,
+}
+
+/// Kinds of free text. None is recorded unless content capture is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Content {
+    /// What the model was given: a JSON array of messages.
+    InputMessages,
+    /// What the model answered: a JSON array of messages.
+    OutputMessages,
+    /// The system prompt: a JSON array of parts.
+    SystemInstructions,
+    /// The tools the model was offered: a JSON array.
+    ToolDefinitions,
+    /// The arguments of a tool call: a JSON object.
+    ToolArguments,
+    /// The result of a tool call: a JSON value.
+    ToolResult,
+    /// What went wrong, in words.
+    ErrorMessage,
+}
+
+impl Content {
+    fn key(self) -> Key {
+        match self {
+            Content::InputMessages => attr::GEN_AI_INPUT_MESSAGES,
+            Content::OutputMessages => attr::GEN_AI_OUTPUT_MESSAGES,
+            Content::SystemInstructions => attr::GEN_AI_SYSTEM_INSTRUCTIONS,
+            Content::ToolDefinitions => attr::GEN_AI_TOOL_DEFINITIONS,
+            Content::ToolArguments => attr::GEN_AI_TOOL_CALL_ARGUMENTS,
+            Content::ToolResult => attr::GEN_AI_TOOL_CALL_RESULT,
+            Content::ErrorMessage => attr::EXCEPTION_MESSAGE,
+        }
+    }
+}
+
+/// The value of an attribute of your own.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum AttributeValue<'a> {
+    /// A name or identifier. Not for content: it is recorded whatever the capture setting says.
+    Str(&'a str),
+    /// A whole number.
+    Int(i64),
+    /// A floating point number.
+    Double(f64),
+    /// A truth value.
+    Bool(bool),
+}
+
+macro_rules! attribute_value_from {
+    ($($from:ty => $variant:ident),*) => { $(
+        impl<'a> From<$from> for AttributeValue<'a> {
+            fn from(value: $from) -> Self { AttributeValue::$variant(value.into()) }
+        }
+    )* };
+}
+attribute_value_from!(&'a str => Str, i64 => Int, i32 => Int, u32 => Int, f64 => Double, bool => Bool);
+
+impl Span {
+    /// A span that records nothing.
+    pub(crate) fn off(parent: Parent) -> Self {
+        Self {
+            recorder: None,
+            context: parent.context.unwrap_or(NO_CONTEXT),
+            sampled: parent.sampled.unwrap_or(false),
+            #[cfg(feature = "tracing")]
+            mirror: None,
+        }
+    }
+
+    pub(crate) fn start(
+        recorder: &Arc<Recorder>,
+        parent: Parent,
+        kind: SpanKind,
+        target: &str,
+        attributes: &[AttrRef<'_>],
+    ) -> Self {
+        let span = recorder.ids.span_id();
+        let trace = match parent.context {
+            Some(context) => context.trace_id,
+            None => recorder.ids.trace_id(),
+        };
+        let context = SpanContext { trace_id: trace, span_id: span };
+        let flags = recorder.sampled_flag(trace, parent.sampled);
+        let sampled = flags & FLAG_SAMPLED != 0;
+        let fields = StartFields {
+            trace,
+            span,
+            parent: parent.context.map(|context| context.span_id),
+            kind,
+            flags,
+            time: recorder.clock.now(),
+            target,
+        };
+        let fits = recorder.start(fields, attributes);
+        Self {
+            recorder: fits.then(|| recorder.clone()),
+            context,
+            sampled,
+            #[cfg(feature = "tracing")]
+            mirror: crate::interop::mirror(kind, target, context, attributes),
+        }
+    }
+
+    pub(crate) fn child(&self, kind: SpanKind, target: &str, attributes: &[AttrRef<'_>]) -> Span {
+        let parent = self.as_parent();
+        match &self.recorder {
+            Some(recorder) => Span::start(recorder, parent, kind, target, attributes),
+            None => Span::off(parent),
+        }
+    }
+
+    fn as_parent(&self) -> Parent {
+        Parent { context: self.has_context().then_some(self.context), sampled: Some(self.sampled) }
+    }
+
+    fn has_context(&self) -> bool {
+        self.context != NO_CONTEXT
+    }
+
+    /// The ids of this span. All zero when telemetry is off and there is no parent either.
+    pub fn context(&self) -> SpanContext {
+        self.context
+    }
+
+    /// Whether anything recorded here goes anywhere.
+    pub fn is_recording(&self) -> bool {
+        self.recorder.is_some()
+    }
+
+    /// Whether this span's trace is exported; metrics and logs are made either way.
+    pub fn is_sampled(&self) -> bool {
+        self.sampled
+    }
+
+    /// The W3C `traceparent` of this span, to hand to another process or service; `None` when telemetry is
+    /// off and there is no parent either.
+    pub fn traceparent(&self) -> Option<String> {
+        self.has_context().then(|| super::propagate::traceparent(self.context, self.sampled))
+    }
+
+    /// The environment that makes a child process continue this trace: `TRACEPARENT`, and what this process
+    /// itself was given as `TRACESTATE` and `BAGGAGE` is inherited as it is.
+    ///
+    /// ```
+    /// # let telemetry = vigil::testing::recorder();
+    /// # let tool = telemetry.tool_span("build", "call-1");
+    /// let mut command = std::process::Command::new("make");
+    /// command.envs(tool.child_env());
+    /// ```
+    pub fn child_env(&self) -> impl Iterator<Item = (&'static str, String)> {
+        self.traceparent().map(|value| ("TRACEPARENT", value)).into_iter()
+    }
+
+    /// Makes this span current on this thread until the guard is dropped: spans started from the telemetry
+    /// value or the free functions become its children. For futures use
+    /// [`in_span`](crate::InSpanExt::in_span).
+    pub fn enter(&self) -> EnterGuard {
+        self.scope().enter()
+    }
+
+    pub(crate) fn scope(&self) -> Scope {
+        Scope {
+            ambient: self.ambient(),
+            #[cfg(feature = "tracing")]
+            mirror: self.mirror.clone(),
+        }
+    }
+
+    pub(crate) fn ambient(&self) -> Option<Ambient> {
+        let recorder = self.recorder.clone()?;
+        Some(Ambient { recorder, context: self.context, sampled: self.sampled })
+    }
+
+    /// Records an attribute of your own. Names should carry a prefix of yours (`acme.tier`); values are
+    /// names and numbers, cut after 256 bytes. For prompts, results and other content use
+    /// [`record_content`](Self::record_content), which keeps them private by default.
+    pub fn set_attribute<'v>(&self, name: &str, value: impl Into<AttributeValue<'v>>) {
+        if let Some(recorder) = &self.recorder {
+            let value = match value.into() {
+                AttributeValue::Str(text) => ValueRef::Str(text),
+                AttributeValue::Int(number) => ValueRef::Int(number),
+                AttributeValue::Double(number) => ValueRef::Double(number),
+                AttributeValue::Bool(truth) => ValueRef::Bool(truth),
+            };
+            recorder.set_custom(self.context.span_id, name, value);
+        }
+    }
+
+    /// Records free text, if content capture is on; `text` is not called otherwise.
+    pub fn record_content(&self, content: Content, text: impl FnOnce() -> String) {
+        if let Some(recorder) = self.recorder.as_ref().filter(|recorder| recorder.content) {
+            recorder.set(self.context.span_id, &[(content.key(), ValueRef::Str(&text()))]);
+        }
+    }
+
+    /// Records what is left to spend, on this span and on the budget gauges. Call it once a tick.
+    pub fn record_budget(&self, budget: &Budget) {
+        let mut attributes = [(attr::LIFE_BUDGET_TOKENS_REMAINING, ValueRef::Bool(false)); 4];
+        let mut count = 0;
+        let mut put = |key, value: Option<ValueRef<'static>>| {
+            if let Some(value) = value {
+                attributes[count] = (key, value);
+                count += 1;
+            }
+        };
+        put(attr::LIFE_BUDGET_TOKENS_REMAINING, budget.tokens_remaining.map(ValueRef::from));
+        put(
+            attr::LIFE_BUDGET_COST_REMAINING_USD,
+            budget.cost_remaining_nano_usd.map(|nano| ValueRef::Double(nano as f64 / 1e9)),
+        );
+        put(
+            attr::LIFE_BUDGET_TIME_REMAINING_MS,
+            budget.time_remaining.map(|time| ValueRef::Int(i64::try_from(time.as_millis()).unwrap_or(i64::MAX))),
+        );
+        put(attr::LIFE_BUDGET_TOOL_CALLS_REMAINING, budget.tool_calls_remaining.map(ValueRef::from));
+        self.set(&attributes[..count]);
+    }
+
+    /// Records that the agent changes its operating mode.
+    pub fn record_mode_transition(&self, from: OperatingMode, to: OperatingMode) {
+        self.event(
+            EventKind::ModeTransition,
+            Severity::Info,
+            &[(attr::LIFE_MODE_FROM, from.as_str().into()), (attr::LIFE_MODE_TO, to.as_str().into())],
+        );
+    }
+
+    /// Records the economic mode the agent is in.
+    pub fn record_economic_mode(&self, mode: EconomicMode) {
+        self.set(&[(attr::AUTONOMIC_ECONOMIC_MODE, mode.as_str().into())]);
+    }
+
+    /// Records that a budget is used up.
+    pub fn record_budget_exhausted(&self, kind: vigil_core::vocab::BudgetKind) {
+        self.event(EventKind::BudgetExhausted, Severity::Warn, &[(attr::VIGIL_BUDGET_KIND, kind.as_str().into())]);
+    }
+
+    /// Records the result of an evaluation of this span's work.
+    pub fn record_evaluation(&self, evaluation: &Evaluation<'_>) {
+        let mut attributes = vec![(attr::GEN_AI_EVALUATION_NAME, ValueRef::Str(evaluation.name))];
+        if let Some(score) = evaluation.score {
+            attributes.push((attr::GEN_AI_EVALUATION_SCORE_VALUE, score.into()));
+        }
+        if let Some(label) = evaluation.label {
+            attributes.push((attr::GEN_AI_EVALUATION_SCORE_LABEL, label.into()));
+        }
+        if let Some(evaluator) = evaluation.evaluator {
+            attributes.push((attr::LIFE_EVAL_EVALUATOR, evaluator.into()));
+        }
+        self.event(EventKind::EvaluationResult, Severity::Info, &attributes);
+    }
+
+    /// Records a try that failed and is made again. The span goes on: a try that was repeated with success
+    /// is not an error of the operation.
+    pub fn record_retry(&self, attempt: u32, delay: Duration, reason: &ErrorType) {
+        self.event(
+            EventKind::Retry,
+            Severity::Warn,
+            &[
+                (attr::VIGIL_RETRY_ATTEMPT, i64::from(attempt).into()),
+                (
+                    attr::VIGIL_RETRY_DELAY_MS,
+                    ValueRef::Int(i64::try_from(delay.as_millis()).unwrap_or(i64::MAX)),
+                ),
+                (attr::VIGIL_RETRY_REASON, reason.as_str().into()),
+            ],
+        );
+    }
+
+    pub(crate) fn set(&self, attributes: &[AttrRef<'_>]) {
+        if attributes.is_empty() {
+            return;
+        }
+        if let Some(recorder) = &self.recorder {
+            recorder.set(self.context.span_id, attributes);
+        }
+    }
+
+    pub(crate) fn event(&self, event: EventKind, severity: Severity, attributes: &[AttrRef<'_>]) {
+        if let Some(recorder) = &self.recorder {
+            let span = Some((self.context.trace_id, self.context.span_id));
+            recorder.event(event, span, severity, attributes);
+        }
+    }
+
+    pub(crate) fn end(&mut self, ended: EndedAs<'_>) {
+        if let Some(recorder) = self.recorder.take() {
+            recorder.end(self.context.span_id, ended, &[]);
+        }
+    }
+
+    pub(crate) fn fail(&mut self, error: &ErrorType) {
+        self.end(EndedAs::Error(error.as_str()));
+    }
+}
+
+/// What a span has for a context when telemetry is off and nothing is above it.
+const NO_CONTEXT: SpanContext = SpanContext { trace_id: vigil_core::id::TraceId([0; 16]), span_id: SpanId([0; 8]) };
+
+impl Drop for Span {
+    fn drop(&mut self) {
+        self.end(EndedAs::Cancelled);
+    }
+}

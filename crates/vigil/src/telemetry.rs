@@ -1,0 +1,545 @@
+//! The telemetry value: made once, shared by handles, shut down with a receipt.
+
+use crate::assemble::assembler::{Assembler, Command, Mailbox};
+use crate::assemble::outputs::Outputs;
+use crate::clock::{Clock, monotonic};
+use crate::deliver::{Compression, Delivery, DestinationConfig, Endpoint, Headers, OtlpConfig, Protocol, SignalConfig, Target};
+use crate::encode::{Resource, Signal};
+use crate::ids::IdSource;
+use crate::log::{Log, Writer};
+use crate::receipt::Receipt;
+use crate::record::Recorder;
+use crate::record::buffer::BUFFER_BYTES_DEFAULT;
+use crate::settings::{Environment, LogFormat, Overrides, Settings, SignalSettings, mask_userinfo};
+use crate::span::kinds::{Root, constructors};
+use crate::span::{Ambient, Parent, RemoteParent};
+use crate::testing::Captured;
+use std::collections::HashMap;
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+use vigil_core::fact::{Fact, Value};
+use vigil_core::id::SpanContext;
+use vigil_core::vocab::Originator;
+
+/// What a dropped telemetry value waits for delivery. Defaults to 5 seconds.
+pub const SHUTDOWN_DEADLINE_DEFAULT: Duration = Duration::from_secs(5);
+
+/// Telemetry of the program `service_name`, set up by the environment; see [`VARIABLES`](crate::VARIABLES).
+/// `OTEL_SERVICE_NAME` wins over the name given here.
+///
+/// ```
+/// let telemetry = vigil::from_env("researcher").start();
+/// let agent = telemetry.agent_span("session-42", "researcher");
+/// agent.finish();
+/// let receipt = telemetry.shutdown(std::time::Duration::from_secs(5));
+/// assert!(receipt.is_complete());
+/// ```
+pub fn from_env(service_name: impl Into<String>) -> Builder {
+    Builder {
+        service_name: service_name.into(),
+        environment: Environment::Process,
+        overrides: Overrides::default(),
+        originator: Originator::Sdk,
+        directories: Vec::new(),
+        log_writer: None,
+        clock: None,
+        ids: IdSource::Random,
+        captured: None,
+        destinations: Vec::new(),
+        buffer_bytes: BUFFER_BYTES_DEFAULT,
+    }
+}
+
+/// Settings in the making. What is set here wins over the environment.
+#[must_use = "nothing is recorded until start() is called"]
+pub struct Builder {
+    service_name: String,
+    environment: Environment,
+    overrides: Overrides,
+    originator: Originator,
+    directories: Vec<PathBuf>,
+    log_writer: Option<Writer>,
+    clock: Option<Clock>,
+    ids: IdSource,
+    captured: Option<Captured>,
+    destinations: Vec<DestinationConfig>,
+    buffer_bytes: usize,
+}
+
+impl std::fmt::Debug for Builder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Builder").field("service_name", &self.service_name).finish_non_exhaustive()
+    }
+}
+
+impl Builder {
+    /// Reads variables from `variables` instead of the process's environment.
+    pub fn environment(mut self, variables: impl IntoIterator<Item = (String, String)>) -> Self {
+        self.environment = Environment::Given(variables.into_iter().collect::<HashMap<_, _>>());
+        self
+    }
+
+    /// The base URL of the OTLP endpoint, as `OTEL_EXPORTER_OTLP_ENDPOINT`.
+    pub fn endpoint(mut self, url: impl Into<String>) -> Self {
+        self.overrides.endpoint = Some(url.into());
+        self
+    }
+
+    /// How the endpoint is spoken to, as `OTEL_EXPORTER_OTLP_PROTOCOL`. Defaults to HTTP with protobuf.
+    pub fn protocol(mut self, protocol: Protocol) -> Self {
+        self.overrides.protocol = Some(protocol);
+        self
+    }
+
+    /// A header for every request. Its value is never shown.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.overrides.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// A resource attribute.
+    pub fn resource_attribute(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.overrides.resource.push((name.into(), value.into()));
+        self
+    }
+
+    /// Writes `traces.jsonl`, `logs.jsonl` and `metrics.jsonl` (OTLP/JSON, a request a line) into a folder,
+    /// beside or instead of an endpoint.
+    pub fn otlp_dir(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.directories.push(directory.into());
+        self
+    }
+
+    /// The structured log. Defaults to pretty without an endpoint, else to off.
+    pub fn log_format(mut self, format: LogFormat) -> Self {
+        self.overrides.log = Some(format);
+        self
+    }
+
+    /// Where the structured log goes. Defaults to stderr.
+    pub fn log_writer(mut self, writer: impl Write + Send + 'static) -> Self {
+        self.log_writer = Some(Box::new(writer));
+        self
+    }
+
+    /// Whether prompts, answers, arguments and results are recorded on spans. Defaults to no.
+    pub fn capture_content(mut self, capture: bool) -> Self {
+        self.overrides.capture_content = Some(capture);
+        self
+    }
+
+    /// The share of traces to export, 0.0 to 1.0. Metrics and events are made of all. Defaults to 1.0.
+    pub fn sampling_ratio(mut self, ratio: f64) -> Self {
+        self.overrides.sampling_ratio = Some(ratio);
+        self
+    }
+
+    /// Also writes the deprecated names today's backends still read. Defaults to no.
+    pub fn compat(mut self, compat: bool) -> Self {
+        self.overrides.compat = Some(compat);
+        self
+    }
+
+    /// How long finished work waits for company before it is sent. Defaults to 1 second.
+    pub fn schedule_delay(mut self, delay: Duration) -> Self {
+        self.overrides.schedule_delay = Some(delay);
+        self
+    }
+
+    /// The time between two collections of metrics. Defaults to 60 seconds.
+    pub fn metric_interval(mut self, interval: Duration) -> Self {
+        self.overrides.metric_interval = Some(interval);
+        self
+    }
+
+    /// Whether telemetry is on at all, whatever `OTEL_SDK_DISABLED` says.
+    pub fn enabled(mut self, enabled: bool) -> Self {
+        self.overrides.disabled = Some(!enabled);
+        self
+    }
+
+    /// Who says what is recorded. Defaults to the SDK.
+    pub fn originator(mut self, originator: Originator) -> Self {
+        self.originator = originator;
+        self
+    }
+
+    /// A destination of your own making.
+    pub fn destination(mut self, destination: DestinationConfig) -> Self {
+        self.destinations.push(destination);
+        self
+    }
+
+    /// What one thread may record before the assembler comes by; beyond it records are lost and counted.
+    /// Defaults to 64 MiB.
+    pub fn buffer_bytes(mut self, bytes: usize) -> Self {
+        self.buffer_bytes = bytes;
+        self
+    }
+
+    pub(crate) fn capture(mut self, captured: Captured, clock: Clock, seed: u64) -> Self {
+        self.captured = Some(captured);
+        self.clock = Some(clock);
+        self.ids = IdSource::seeded(seed);
+        self
+    }
+
+    /// Starts recording. Cannot fail: what makes no sense is told once on stderr, and the rest goes on.
+    pub fn start(mut self) -> Telemetry {
+        self.overrides.has_destination =
+            !self.directories.is_empty() || !self.destinations.is_empty() || self.captured.is_some();
+        let settings = Settings::resolve(&self.service_name, &self.environment, &self.overrides);
+        let quiet = self.captured.is_some();
+        if !quiet {
+            settings.warnings.iter().for_each(|warning| notice(&format!("{warning}")));
+        }
+        let warnings = settings.warnings.iter().map(ToString::to_string).collect();
+        let destinations = self.destinations(&settings);
+        let log = settings.log != LogFormat::Off;
+        if settings.disabled || (destinations.is_empty() && !log && self.captured.is_none()) {
+            return Telemetry::off(settings.parent, warnings);
+        }
+        let names = destinations.iter().map(|one| one.name.clone()).collect();
+        let recorder = Recorder::new(
+            self.clock.unwrap_or_else(Clock::system),
+            self.ids,
+            settings.content.any(),
+            settings.sampler,
+            self.buffer_bytes,
+        );
+        let resource_values = resource(&settings);
+        let resource = Resource::new(resource_values.iter().map(|(name, value)| (name.as_str(), value)));
+        let delivery = (!destinations.is_empty())
+            .then(|| Delivery::start(destinations, Arc::new(|diagnostic| notice(&format!("{diagnostic}")))));
+        let color = settings.log_color && self.log_writer.is_none() && std::io::stderr().is_terminal();
+        let log = Log::new(settings.log, color, self.log_writer.unwrap_or_else(|| Box::new(std::io::stderr())));
+        let outputs = Outputs::new(&settings, &resource, delivery, log, self.captured);
+        let mailbox = Mailbox::default();
+        let assembler = Assembler::new(recorder.clone(), mailbox.clone(), &settings, self.originator, outputs);
+        let thread = match crate::shell::spawn("assembler", move || assembler.run()) {
+            Ok(handle) => handle.thread().clone(),
+            Err(error) => {
+                notice(&format!("telemetry is off: its thread could not be started: {error}"));
+                return Telemetry::off(settings.parent, warnings);
+            }
+        };
+        recorder.attach(thread);
+        Telemetry {
+            inner: Arc::new(Inner {
+                recorder: Some(recorder),
+                mailbox,
+                parent: settings.parent,
+                destinations: names,
+                warnings,
+                ended: Mutex::new(None),
+            }),
+        }
+    }
+
+    fn destinations(&mut self, settings: &Settings) -> Vec<DestinationConfig> {
+        let mut destinations = std::mem::take(&mut self.destinations);
+        let mut otlp = OtlpConfig::default();
+        let mut names: Vec<String> = Vec::new();
+        for signal in Signal::ALL {
+            let wanted = &settings.signals[signal.index()];
+            let Some(config) = signal_config(signal, wanted) else { continue };
+            let protocol = match wanted.protocol {
+                Protocol::Grpc => "grpc",
+                _ => "http/protobuf",
+            };
+            let url = mask_userinfo(wanted.endpoint.as_deref().unwrap_or_default());
+            let base = url.strip_suffix(&format!("/v1/{signal}")).unwrap_or(&url);
+            let name = format!("{base} ({protocol})");
+            if !names.contains(&name) {
+                names.push(name);
+            }
+            match signal {
+                Signal::Traces => otlp.traces = Some(config),
+                Signal::Logs => otlp.logs = Some(config),
+                Signal::Metrics => otlp.metrics = Some(config),
+            }
+        }
+        if !names.is_empty() {
+            destinations.push(DestinationConfig::new(names.join(", "), Target::Otlp(Box::new(otlp))));
+        }
+        for directory in &self.directories {
+            let name = directory.display().to_string();
+            destinations.push(DestinationConfig::new(name, Target::Directory(directory.clone())));
+        }
+        destinations
+    }
+}
+
+fn signal_config(signal: Signal, wanted: &SignalSettings) -> Option<SignalConfig> {
+    let url = wanted.endpoint.as_deref()?;
+    let endpoint = match wanted.protocol {
+        Protocol::Grpc => Endpoint::grpc(url, true, signal),
+        _ => Endpoint::http(url),
+    };
+    let endpoint = match endpoint {
+        Ok(endpoint) => endpoint,
+        Err(error) => {
+            notice(&format!("{signal} are not sent: {error}"));
+            return None;
+        }
+    };
+    let mut headers = Headers::new();
+    for (name, value) in &wanted.headers {
+        if let Err(error) = headers.set(name, value) {
+            notice(&format!("a header for {signal} is left out: {error}"));
+        }
+    }
+    let mut config = SignalConfig::new(wanted.protocol, endpoint);
+    config.headers = headers;
+    config.timeout = wanted.timeout;
+    if wanted.gzip {
+        config.compression = Compression::Gzip;
+    }
+    Some(config)
+}
+
+fn resource(settings: &Settings) -> Vec<(String, Value)> {
+    let own: [(&str, Value); 7] = [
+        ("service.name", settings.service_name.clone().into()),
+        ("telemetry.sdk.name", "vigil".into()),
+        ("telemetry.sdk.language", "rust".into()),
+        ("telemetry.sdk.version", env!("CARGO_PKG_VERSION").into()),
+        ("process.pid", i64::from(std::process::id()).into()),
+        ("os.type", std::env::consts::OS.into()),
+        ("host.arch", std::env::consts::ARCH.into()),
+    ];
+    let given = |name: &str| settings.resource.iter().any(|(given, _)| given == name);
+    let mut all: Vec<_> =
+        own.into_iter().filter(|(name, _)| !given(name)).map(|(name, value)| (name.to_owned(), value)).collect();
+    all.extend(settings.resource.iter().map(|(name, value)| (name.clone(), value.clone().into())));
+    all
+}
+
+/// A line of Vigil's own on stderr. Never stdout, and a closed stderr is not an error.
+pub(crate) fn notice(text: &str) {
+    std::io::stderr().write_all(format!("vigil: {text}\n").as_bytes()).ok();
+}
+
+/// The recorder of one program, and what becomes of its records.
+///
+/// Cheap to clone. When the last clone is dropped, what was recorded is delivered within
+/// [`SHUTDOWN_DEADLINE_DEFAULT`]; call [`shutdown`](Self::shutdown) to choose the deadline and get the receipt.
+/// Nothing is delivered by a process that ends in `std::process::exit` without either: use
+/// [`vigil::exit`](crate::exit()).
+#[derive(Clone, Debug)]
+pub struct Telemetry {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    recorder: Option<Arc<Recorder>>,
+    mailbox: Mailbox,
+    parent: Option<RemoteParent>,
+    destinations: Vec<String>,
+    warnings: Vec<String>,
+    ended: Mutex<Option<Receipt>>,
+}
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Telemetry")
+            .field("on", &self.recorder.is_some())
+            .field("destinations", &self.destinations)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    fn shutdown(&self, deadline: Duration) -> Receipt {
+        let Some(recorder) = &self.recorder else { return Receipt::default() };
+        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(receipt) = &*ended {
+            return receipt.clone();
+        }
+        let until = monotonic() + deadline;
+        let (reply, answer) = channel();
+        self.mailbox.send(Command::Shutdown { deadline: until, reply });
+        recorder.wake();
+        // Delivery keeps the deadline itself; the grace is for its last word.
+        let grace = Duration::from_millis(90);
+        let receipt =
+            answer.recv_timeout(deadline + grace).unwrap_or(Receipt { timed_out: true, ..Receipt::default() });
+        recorder.close();
+        *ended = Some(receipt.clone());
+        receipt
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        drop(self.shutdown(SHUTDOWN_DEADLINE_DEFAULT));
+    }
+}
+
+constructors!(Telemetry, self => &self.root(), " below the span that is current on this thread, else as a root");
+
+impl Telemetry {
+    fn off(parent: Option<RemoteParent>, warnings: Vec<String>) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                recorder: None,
+                mailbox: Mailbox::default(),
+                parent,
+                destinations: Vec::new(),
+                warnings,
+                ended: Mutex::new(None),
+            }),
+        }
+    }
+
+    fn root(&self) -> Root<'_> {
+        let recorder = self.inner.recorder.as_ref();
+        let ambient = recorder.and_then(Ambient::of);
+        let parent = match (ambient, self.inner.parent) {
+            (Some(ambient), _) => {
+                Parent { context: Some(ambient.context), sampled: Some(ambient.sampled) }
+            }
+            (None, Some(remote)) => {
+                Parent { context: Some(remote.context), sampled: Some(remote.sampled) }
+            }
+            (None, None) => Parent::default(),
+        };
+        Root { recorder, parent }
+    }
+
+    /// Whether anything recorded goes anywhere.
+    pub fn is_on(&self) -> bool {
+        self.inner.recorder.is_some()
+    }
+
+    /// This telemetry with roots below `parent`, a span in another process or service. Shares everything else.
+    pub fn with_remote_parent(&self, parent: RemoteParent) -> RemoteTelemetry<'_> {
+        RemoteTelemetry { telemetry: self, parent }
+    }
+
+    /// The parent this process was given in `TRACEPARENT`, if any. Roots are its children.
+    pub fn parent_from_env(&self) -> Option<SpanContext> {
+        self.inner.parent.map(|parent| parent.context)
+    }
+
+    /// Whether free text may be recorded.
+    pub fn content_allowed(&self) -> bool {
+        self.inner.recorder.as_ref().is_some_and(|recorder| recorder.content)
+    }
+
+    /// Where telemetry goes, in words for people and without secrets. Empty when it goes nowhere but the log.
+    pub fn destinations(&self) -> &[String] {
+        &self.inner.destinations
+    }
+
+    /// What was wrong with the settings; each was also told once on stderr.
+    pub fn warnings(&self) -> &[String] {
+        &self.inner.warnings
+    }
+
+    /// Records what an adapter learned. Never blocks; what does not fit is counted as lost.
+    pub fn record_fact(&self, fact: Fact) {
+        if let Some(recorder) = &self.inner.recorder {
+            recorder.fact(fact);
+        }
+    }
+
+    /// Sends everything recorded before this call and waits until it was delivered, at most `deadline`.
+    /// Answers whether it was. Rarely needed: finished work is sent within a second by itself.
+    pub fn flush(&self, deadline: Duration) -> bool {
+        let Some(recorder) = &self.inner.recorder else { return true };
+        let (reply, answer) = channel();
+        self.inner.mailbox.send(Command::Flush { deadline: monotonic() + deadline, reply });
+        recorder.wake();
+        answer.recv_timeout(deadline + Duration::from_millis(90)).unwrap_or(false)
+    }
+
+    /// Ends telemetry: closes what is open (as cancelled), delivers, and answers with the account. One deadline
+    /// holds for every signal and destination, within 100 ms. Handles that still live record nothing from then
+    /// on. A second call answers with the same receipt.
+    pub fn shutdown(&self, deadline: Duration) -> Receipt {
+        self.inner.shutdown(deadline)
+    }
+
+    /// Makes this the telemetry of the process, for the free functions. Answers with the value when there is
+    /// one already: nothing is replaced behind anyone's back.
+    ///
+    /// # Errors
+    /// Some telemetry is installed already.
+    pub fn install(self) -> Result<(), Telemetry> {
+        INSTALLED.set(self)
+    }
+}
+
+static INSTALLED: OnceLock<Telemetry> = OnceLock::new();
+
+/// The telemetry that was [installed](Telemetry::install) for the process, if any.
+pub fn installed() -> Option<&'static Telemetry> {
+    INSTALLED.get()
+}
+
+/// Delivers what the installed telemetry recorded, waiting at most [`SHUTDOWN_DEADLINE_DEFAULT`], and ends the
+/// process. Use it wherever you would use `std::process::exit`, which ends it with everything still unsent.
+#[expect(clippy::exit, reason = "ending the process is what it is for")]
+pub fn exit(code: i32) -> ! {
+    if let Some(telemetry) = installed() {
+        drop(telemetry.shutdown(SHUTDOWN_DEADLINE_DEFAULT));
+    }
+    std::process::exit(code)
+}
+
+/// Telemetry whose roots continue a trace from elsewhere; made by [`Telemetry::with_remote_parent`].
+#[derive(Clone, Copy, Debug)]
+pub struct RemoteTelemetry<'a> {
+    telemetry: &'a Telemetry,
+    parent: RemoteParent,
+}
+
+constructors!(RemoteTelemetry<'_>, self => &self.root(), " below the remote parent");
+
+impl RemoteTelemetry<'_> {
+    fn root(&self) -> Root<'_> {
+        let parent =
+            Parent { context: Some(self.parent.context), sampled: Some(self.parent.sampled) };
+        Root { recorder: self.telemetry.inner.recorder.as_ref(), parent }
+    }
+}
+
+/// Free functions on the installed telemetry. Without any they record nothing.
+pub(crate) mod global {
+    use super::{Telemetry, installed};
+    use std::sync::OnceLock;
+
+    fn telemetry() -> &'static Telemetry {
+        static OFF: OnceLock<Telemetry> = OnceLock::new();
+        installed().unwrap_or_else(|| OFF.get_or_init(|| Telemetry::off(None, Vec::new())))
+    }
+
+    /// Starts a run of the agent `name` on the installed telemetry; see [`Telemetry::agent_span`].
+    pub fn agent_span(session: &str, name: &str) -> crate::AgentSpan {
+        telemetry().agent_span(session, name)
+    }
+
+    /// Starts a phase on the installed telemetry; see [`Telemetry::phase_span`].
+    pub fn phase_span(phase: crate::Phase) -> crate::PhaseSpan {
+        telemetry().phase_span(phase)
+    }
+
+    /// Starts a model call on the installed telemetry; see [`Telemetry::chat_span`].
+    pub fn chat_span(provider: impl Into<crate::Provider>, model: &str) -> crate::ChatSpan {
+        telemetry().chat_span(provider, model)
+    }
+
+    /// Starts a tool call on the installed telemetry; see [`Telemetry::tool_span`].
+    pub fn tool_span(name: &str, call_id: &str) -> crate::ToolSpan {
+        telemetry().tool_span(name, call_id)
+    }
+
+    /// Starts a capability call on the installed telemetry; see [`Telemetry::capability_span`].
+    pub fn capability_span(name: &str) -> crate::CapabilitySpan {
+        telemetry().capability_span(name)
+    }
+}
