@@ -1,12 +1,15 @@
 //! Cuts a byte stream into lines, whatever the cuts it arrives in.
 //!
-//! Limits: a line of up to `limit` bytes is kept (8 MiB by default); a longer one is skipped without being
+//! Limits: a line of up to `limit` bytes is kept (8 MiB, 4 MiB when live); a longer one is skipped without being
 //! buffered and counted in [`LineSplitter::oversize`]. A line ends with `\n`; one `\r` before it is dropped.
 //! Lines that lie whole in a chunk are passed on without a copy; only a line cut by the end of a chunk is
 //! copied, and the buffer for it is given back when it has grown past 64 KiB.
 
-/// Longest line kept by default, in bytes.
+/// Longest line of a recording that is kept, in bytes.
 pub(crate) const LINE_LIMIT: usize = 8 * 1024 * 1024;
+
+/// Longest line of a process's output that is kept, in bytes: its memory is the user's.
+pub(crate) const LIVE_LINE_LIMIT: usize = 4 * 1024 * 1024;
 
 /// Capacity of the buffer that is worth keeping between lines, in bytes.
 const KEPT_CAPACITY: usize = 64 * 1024;
@@ -45,7 +48,7 @@ impl LineSplitter {
             } else if self.partial.is_empty() {
                 line(without_carriage_return(head));
             } else {
-                self.partial.extend_from_slice(head);
+                self.keep(head);
                 line(without_carriage_return(&self.partial));
                 self.forget_partial();
             }
@@ -58,8 +61,24 @@ impl LineSplitter {
             self.skipping = true;
             self.forget_partial();
         } else {
-            self.partial.extend_from_slice(rest);
+            self.keep(rest);
         }
+    }
+
+    /// Forgets the line that is half there and goes on at the next line start: bytes are missing here.
+    pub(crate) fn gap(&mut self) {
+        self.skipping = true;
+        self.forget_partial();
+    }
+
+    /// Keeps the head of a line. The buffer doubles, but never past the limit.
+    fn keep(&mut self, bytes: &[u8]) {
+        let needed = self.partial.len() + bytes.len();
+        if needed > self.partial.capacity() {
+            let capacity = (self.partial.capacity() * 2).clamp(needed, self.limit.max(needed));
+            self.partial.reserve_exact(capacity - self.partial.len());
+        }
+        self.partial.extend_from_slice(bytes);
     }
 
     /// Passes what is left without a line end, if anything, to `line`.
@@ -120,8 +139,19 @@ mod tests {
         let mut splitter = LineSplitter::new(LINE_LIMIT);
         for _ in 0..1600 {
             splitter.push(&[b'x'; 64 * 1024], |_| panic!("no line ends here"));
-            assert!(splitter.partial.capacity() <= 2 * LINE_LIMIT);
+            assert!(splitter.partial.capacity() <= LINE_LIMIT);
         }
         assert_eq!(splitter.partial.capacity(), 0);
+    }
+
+    #[test]
+    fn after_a_gap_reading_goes_on_at_the_next_line() {
+        let mut splitter = LineSplitter::new(100);
+        let mut lines = Vec::new();
+        splitter.push(b"one\nhalf of tw", |line| lines.push(line.to_vec()));
+        splitter.gap();
+        splitter.push(b"half of four\nfive\n", |line| lines.push(line.to_vec()));
+        assert_eq!(lines, [&b"one"[..], b"five"]);
+        assert_eq!(splitter.oversize(), 0);
     }
 }

@@ -5,7 +5,7 @@
 
 use crate::claude::{self, Session, wire};
 use crate::detect::{Format, HEAD_LINES, of_line};
-use crate::lines::{LINE_LIMIT, LineSplitter};
+use crate::lines::{LINE_LIMIT, LIVE_LINE_LIMIT, LineSplitter};
 use crate::outcome::{self, ProcessEnd, Said};
 use crate::summary::Summary;
 use serde::de::{DeserializeSeed, Deserializer as _, SeqAccess, Visitor};
@@ -36,11 +36,15 @@ pub struct Options {
     pub parent: Option<SpanContext>,
     /// The program that runs, by its file name.
     pub program: Option<String>,
+    /// The identity of the run's span where the record has none of its own: a program that is not understood.
+    pub agent_context: Option<SpanContext>,
+    /// Whether arguments and results of tools are told. Defaults to no: they are not even read.
+    pub capture_content: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { originator: Originator::Cli, parent: None, program: None }
+        Self { originator: Originator::Cli, parent: None, program: None, agent_context: None, capture_content: false }
     }
 }
 
@@ -133,7 +137,7 @@ impl Counters {
             session_id: None,
             models: Vec::new(),
             outcome: vigil_core::fact::Outcome::Ok,
-            reason: String::new(),
+            reason: None,
             duration: None,
             turns: 0,
             chats: 0,
@@ -154,7 +158,7 @@ impl Counters {
             oversize_lines: self.oversize_lines,
             truncated: false,
             notes: Vec::new(),
-            agent_context: None,
+            agent_context: options.agent_context.unwrap_or_else(|| unnamed_context(options, "")),
         }
     }
 
@@ -181,7 +185,7 @@ impl Observer {
     pub fn new(options: Options) -> Self {
         Self {
             reading: Reading::Detecting,
-            splitter: LineSplitter::new(LINE_LIMIT),
+            splitter: LineSplitter::new(LIVE_LINE_LIMIT),
             files: HashMap::new(),
             main_file: LineSplitter::new(LINE_LIMIT),
             session: Session::new(options),
@@ -205,13 +209,28 @@ impl Observer {
         }
         let at = (at.0 != 0).then_some(at);
         // Taken out while its lines are read; an empty one costs nothing.
-        let mut splitter = std::mem::replace(&mut self.splitter, LineSplitter::new(LINE_LIMIT));
+        let mut splitter = std::mem::replace(&mut self.splitter, LineSplitter::new(LIVE_LINE_LIMIT));
         splitter.push(bytes, |line| self.line(line, at));
         self.splitter = splitter;
         self.counters.oversize_lines = self.splitter.oversize();
         if self.reading == Reading::Detecting && self.bytes > HEAD_BYTES {
             self.give_up();
         }
+    }
+
+    /// Bytes of the output are missing here: what is half there is forgotten, reading goes on at the next line, and
+    /// the transcript may tell what was not seen.
+    pub fn gap(&mut self) {
+        if self.reading != Reading::Unknown {
+            self.splitter.gap();
+            self.session.has_gap = true;
+            self.session.wants_transcript = true;
+        }
+    }
+
+    /// Whether the output is that of a program that is not understood: it need not be passed on any more.
+    pub fn output_is_unknown(&self) -> bool {
+        self.reading == Reading::Unknown
     }
 
     /// One line of a recorded stream. `at` is when it was written, if that is known from elsewhere.
@@ -265,8 +284,7 @@ impl Observer {
     /// Ends the observation: what is open is told with what is known.
     pub fn finish(mut self, end: RunEnd) -> (Vec<Fact>, Summary) {
         let at = None;
-        let splitter = std::mem::replace(&mut self.splitter, LineSplitter::new(LINE_LIMIT));
-        let mut splitter = splitter;
+        let mut splitter = std::mem::replace(&mut self.splitter, LineSplitter::new(LIVE_LINE_LIMIT));
         splitter.finish(|line| self.line(line, at));
         let mut main_file = std::mem::replace(&mut self.main_file, LineSplitter::new(LINE_LIMIT));
         main_file.finish(|line| self.main_line(line));
@@ -317,7 +335,7 @@ impl Observer {
     fn give_up(&mut self) {
         self.reading = Reading::Unknown;
         self.counters.bad_lines = 0;
-        self.splitter = LineSplitter::new(LINE_LIMIT);
+        self.splitter = LineSplitter::new(LIVE_LINE_LIMIT);
     }
 
     /// Reads a line and passes it on. Bytes that are not UTF-8 are replaced where they are in the way.
@@ -407,11 +425,7 @@ impl Observer {
         let program = options.program.as_deref().map_or(Text::Borrowed("program"), claude::name);
         let (outcome, reason) = outcome::of(&Said::Mute, end);
         let start_text = start.0.to_string();
-        let parts = ["process", program.as_ref(), start_text.as_str()];
-        let context = SpanContext {
-            trace_id: options.parent.map_or_else(|| TraceId::derived(&parts), |parent| parent.trace_id),
-            span_id: SpanId::derived(&parts),
-        };
+        let context = options.agent_context.unwrap_or_else(|| unnamed_context(&options, &start_text));
         let mut attributes = Attributes::new();
         attributes.set(attr::VIGIL_ORIGINATOR, options.originator);
         attributes.set(attr::GEN_AI_OPERATION_NAME, Operation::INVOKE_AGENT);
@@ -424,7 +438,7 @@ impl Observer {
         summary.reason = reason;
         summary.bad_lines = 0;
         summary.duration = started.map(|started| started.until(finish));
-        summary.agent_context = Some(context);
+        summary.agent_context = context;
         self.session.facts.push(Fact::Ended(SpanRecord {
             context,
             parent: options.parent.map(|parent| parent.span_id),
@@ -437,6 +451,15 @@ impl Observer {
             links: Vec::new(),
         }));
         summary
+    }
+}
+
+/// The identity of a run that nobody named, from what is known of it.
+fn unnamed_context(options: &Options, start: &str) -> SpanContext {
+    let parts = ["process", options.program.as_deref().unwrap_or_default(), start];
+    SpanContext {
+        trace_id: options.parent.map_or_else(|| TraceId::derived(&parts), |parent| parent.trace_id),
+        span_id: SpanId::derived(&parts),
     }
 }
 

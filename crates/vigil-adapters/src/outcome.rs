@@ -26,18 +26,18 @@ pub(crate) enum Said {
     Mute,
 }
 
-/// The outcome, and a word or two on it for people.
-pub(crate) fn of(said: &Said, end: ProcessEnd) -> (Outcome, String) {
-    let killed = |signal: i32| (Outcome::Error(ErrorType::KILLED), format!("killed by {}", signal_name(signal)));
-    let exited = |code: i32| (Outcome::Error(ErrorType::EXIT_STATUS), format!("exit status {code}"));
+/// The outcome, and a word or two on why it is not a good one.
+pub(crate) fn of(said: &Said, end: ProcessEnd) -> (Outcome, Option<String>) {
+    let killed = |signal: i32| (Outcome::Error(ErrorType::KILLED), Some(format!("killed by {}", signal_name(signal))));
+    let exited = |code: i32| (Outcome::Error(ErrorType::EXIT_STATUS), Some(format!("exit status {code}")));
     match (said, end.signal, end.exit_code) {
-        (Said::Failure(error), ..) => (Outcome::Error(error.clone()), error.as_str().to_owned()),
+        (Said::Failure(error), ..) => (Outcome::Error(error.clone()), Some(error.as_str().to_owned())),
         (_, Some(signal), _) => killed(signal),
-        (Said::Success | Said::Mute, None, Some(0) | None) => (Outcome::Ok, "ok".to_owned()),
+        (Said::Success | Said::Mute, None, Some(0) | None) => (Outcome::Ok, None),
         // A program that catches its signal exits with 128 + n by convention.
         (Said::Nothing, None, Some(code @ 129..=159)) => killed(code - 128),
         (Said::Nothing, None, Some(0) | None) => {
-            (Outcome::Error(ErrorType::TRUNCATED), "the record ends before the run".to_owned())
+            (Outcome::Error(ErrorType::TRUNCATED), Some("the record ends before the run".to_owned()))
         }
         (_, None, Some(code)) => exited(code),
     }
@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn signals_have_names() {
-        assert_eq!(of(&Said::Nothing, ProcessEnd { exit_code: Some(143), signal: None }).1, "killed by SIGTERM");
+        assert_eq!(of(&Said::Nothing, ProcessEnd { exit_code: Some(143), signal: None }).1.unwrap(), "killed by SIGTERM");
         assert_eq!(signal_name(64), "signal 64");
     }
 }

@@ -24,8 +24,8 @@ pub struct Summary {
     pub models: Vec<String>,
     /// How it ended.
     pub outcome: Outcome,
-    /// The same in a word or two for people: `ok`, `rate_limit`, `killed by SIGTERM`, `exit status 1`, …
-    pub reason: String,
+    /// Why it did not end well, in a word or two for people: `rate_limit`, `killed by SIGTERM`, `exit status 1`.
+    pub reason: Option<String>,
     /// From start to end, where both are known.
     pub duration: Option<Duration>,
     /// Turns of the main loop.
@@ -67,7 +67,7 @@ pub struct Summary {
     /// What a reader should know about the numbers.
     pub notes: Vec<Note>,
     /// The span of the (last) run.
-    pub agent_context: Option<SpanContext>,
+    pub agent_context: SpanContext,
 }
 
 /// Something a reader should know about the numbers.
@@ -94,6 +94,8 @@ pub enum Note {
         /// The model.
         model: String,
     },
+    /// Some of the output was not seen.
+    Gap,
     /// History that was copied from another session was left out.
     CopiedHistory {
         /// Lines left out.
@@ -115,6 +117,7 @@ impl fmt::Display for Note {
                 usage.output().unwrap_or(0)
             ),
             Self::BeyondTotal { model } => write!(f, "{model}: recorded calls add up to more than the agent's own totals"),
+            Self::Gap => f.write_str("some of the output was not seen"),
             Self::CopiedHistory { lines } => write!(f, "{lines} lines copied from another session were left out"),
         }
     }

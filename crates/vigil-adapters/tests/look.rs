@@ -10,7 +10,7 @@ fn look() {
             for feed in [support::Feed::Both, support::Feed::Stream, support::Feed::Transcript] {
                 let (facts, summary) = recording.import(index, feed);
                 println!("===== {} #{index} {feed:?}\n{}", recording.name, support::tree::render(&facts));
-                println!("  reason={} notes={:?} unknown={} bad={} reported={:?} cost={:?}", summary.reason, summary.notes, summary.unknown_events, summary.bad_lines, summary.reported_cost_usd, summary.cost_nano_usd);
+                println!("  reason={:?} notes={:?} unknown={} bad={} reported={:?} cost={:?}", summary.reason, summary.notes, summary.unknown_events, summary.bad_lines, summary.reported_cost_usd, summary.cost_nano_usd);
                 for fact in &facts { for v in vigil_core::contract::verify(fact, false) { println!("  VIOLATION {v}"); } }
             }
         }

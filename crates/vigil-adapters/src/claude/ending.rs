@@ -1,5 +1,6 @@
 //! The end of a record: what is still open is told, sums are drawn, the run gets its outcome.
 
+use super::ids::Ids;
 use super::records::{Chat, LaneId, MAIN, Retry, Run, Standing, Stretch, join_retries};
 use super::session::{Session, Source};
 use super::telling::{Bill, name, set_counts, set_totals};
@@ -22,6 +23,7 @@ impl Session {
         self.unanswered_call();
         let only = self.run_of_result();
         self.place_side_lanes(only);
+        self.fail_cut_calls();
         self.settle_compactions();
         self.tell_rest();
         self.tell_sub_agents();
@@ -68,6 +70,24 @@ impl Session {
             chat.failure = Some(last.reason);
             chat.retries = retries;
             chat.closed = true;
+        }
+    }
+
+    /// A message that the transcript holds without its end, or dropped while it holds later ones, was cut in the
+    /// middle and asked for again. The program's totals leave its tokens out, and so do we.
+    fn fail_cut_calls(&mut self) {
+        if !self.progress.modern {
+            return;
+        }
+        let main = |chat: &Chat| chat.lane == MAIN && chat.in_transcript;
+        let last = self.chats.values().filter(|chat| main(chat)).map(|chat| chat.order).max();
+        let last = last.max(self.progress.last_told_order);
+        for chat in self.chats.values_mut() {
+            let settled = chat.tokens.is_some() || chat.failure.is_some() || chat.compaction.is_some();
+            let dropped = chat.lane == MAIN && !chat.in_transcript && last.is_some_and(|last| chat.order < last);
+            if !settled && (chat.in_transcript || dropped) {
+                chat.failure = Some(ErrorType::CONNECTION);
+            }
         }
     }
 
@@ -182,7 +202,7 @@ impl Session {
 
     /// Tells a run and its turns. Returns its totals where they are known.
     fn tell_run(&mut self, index: usize, end: ProcessEnd, counters: &Counters, summary: &mut Summary) -> Option<Totals> {
-        let ids = self.ids.clone()?;
+        let ids = self.ids.get_or_insert_with(|| Ids::new("unknown", self.options.parent)).clone();
         let (outcome, reason) = outcome::of(&self.said(index), end);
         let empty_before = self.runs[..index].iter().filter(|run| run.key.is_none()).count();
         let (single, last) = (self.runs.len() == 1, index + 1 == self.runs.len());
@@ -239,7 +259,7 @@ impl Session {
         summary.truncated |= matches!(self.said(index), Said::Nothing);
         summary.outcome = outcome.clone();
         summary.reason = reason;
-        summary.agent_context = Some(ids.context(span));
+        summary.agent_context = ids.context(span);
         summary.duration = (time.start.is_some()).then(|| start.until(finish)).map(|this| this + summary.duration.unwrap_or_default());
         self.facts.push(Fact::Ended(SpanRecord {
             context: ids.context(span),
@@ -310,6 +330,9 @@ impl Session {
         summary.version = self.version.as_deref().map(str::to_owned);
         summary.session_id = self.ids.as_ref().map(|ids| ids.session().to_owned());
         summary.unknown_events = self.unknown_events;
+        if self.has_gap {
+            summary.notes.push(Note::Gap);
+        }
         if self.progress.copied > 0 {
             summary.notes.push(Note::CopiedHistory { lines: self.progress.copied });
         }

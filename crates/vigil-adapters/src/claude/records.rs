@@ -262,6 +262,8 @@ pub(crate) struct Chat {
     pub(crate) compaction: Option<Compaction>,
     /// No more blocks will come.
     pub(crate) closed: bool,
+    /// The transcript knows it.
+    pub(crate) in_transcript: bool,
 }
 
 /// One tool call.

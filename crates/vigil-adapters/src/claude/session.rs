@@ -82,6 +82,8 @@ pub(crate) struct Session {
     /// A `result` line came.
     pub(crate) has_result: bool,
     pub(crate) transcript_seen: bool,
+    /// Some of the stream was not seen.
+    pub(crate) has_gap: bool,
     pub(crate) process_started: Option<UnixNanos>,
     /// Told while it happens: what starts is told too.
     pub(crate) live: bool,
@@ -118,6 +120,7 @@ impl Session {
             stream_structured: false,
             has_result: false,
             transcript_seen: false,
+            has_gap: false,
             process_started: None,
             live: false,
             wants_transcript: false,
@@ -444,6 +447,7 @@ impl Session {
             fallback: None,
             compaction: None,
             closed: false,
+            in_transcript: false,
         };
         self.chats.insert(key(message), chat);
         self.chats.get_mut(&key(message))
@@ -471,6 +475,7 @@ impl Session {
         let stop_reason = message.stop_reason.some();
         if let Some(chat) = self.chat(lane, source, id).and_then(|chat| self.chats.get_mut(&chat)) {
             chat.time.hold(time);
+            chat.in_transcript |= source == Source::Transcript;
             if let Some(model) = message.model.some() {
                 chat.model = Some(model.into());
             }
@@ -527,7 +532,7 @@ impl Session {
             chat.closed = true;
             self.cursor(lane, source).chat = None;
         }
-        if lane == MAIN {
+        if lane == MAIN && (source == Source::Stream || !self.stream_structured) {
             self.run().standing = Standing::Failed(failure.clone());
             if let Some(turn) = self.run().turns.back_mut() {
                 turn.failure = Some(failure.clone());

@@ -186,6 +186,9 @@ impl Session {
 
     fn tell_chat(&mut self, chat_key: u64, chat: Chat) {
         self.told.insert(chat_key);
+        if chat.lane == MAIN && chat.in_transcript {
+            self.progress.last_told_order = self.progress.last_told_order.max(Some(chat.order));
+        }
         let Some(ids) = self.ids.clone() else { return };
         let context = ids.context(ids.chat(&chat.id));
         let (start, end) = ends(earlier(chat.begin, chat.time.start), chat.time.end, self.fallback_time());

@@ -27,7 +27,9 @@ pub(crate) struct Progress {
     first_own: Option<UnixNanos>,
     pub(crate) copied: u64,
     /// The release writes requests and totals, so that processes can be told apart by them.
-    modern: bool,
+    pub(crate) modern: bool,
+    /// Order of the last message of the main loop that was told after the transcript showed it.
+    pub(crate) last_told_order: Option<u64>,
     /// A budget was set.
     pub(crate) has_budget: bool,
 }
@@ -47,9 +49,11 @@ pub(crate) fn main_line(session: &mut Session, line: &wire::Line<'_>) {
     if session.progress.first_own.is_none() && line.kind.get() == Some("queue-operation") {
         session.progress.first_own = time;
     }
-    let copied = line.forked_from.0.is_some() || matches!((time, session.progress.first_own), (Some(t), Some(own)) if t < own);
-    if copied && matches!(line.kind.or_empty(), "user" | "assistant" | "system") {
+    if matches!(line.kind.or_empty(), "user" | "assistant" | "system") && is_copied(session, line, time) {
         session.progress.copied += 1;
+        return;
+    }
+    if is_before_process(session, time) {
         return;
     }
     match line.kind.or_empty() {
@@ -71,6 +75,23 @@ pub(crate) fn main_line(session: &mut Session, line: &wire::Line<'_>) {
         },
         kind => other(session, kind),
     }
+}
+
+/// Whether a line is history of another session that a fork copied: it says so, is older than what the file
+/// was written for, or comes before it (a process with a prompt on its command line queues that first).
+fn is_copied(session: &Session, line: &wire::Line<'_>, time: Option<UnixNanos>) -> bool {
+    match (time, session.progress.first_own) {
+        _ if line.forked_from.0.is_some() => true,
+        (Some(time), Some(own)) => time < own,
+        (_, None) => builds(session) && line.entrypoint.get() == Some("sdk-cli"),
+        (None, Some(_)) => false,
+    }
+}
+
+/// Whether a line is of a process before the one that is watched, when nothing but the transcript shows it.
+fn is_before_process(session: &Session, time: Option<UnixNanos>) -> bool {
+    let started = session.process_started.filter(|_| session.live && builds(session));
+    matches!((time, started), (Some(time), Some(started)) if time < started)
 }
 
 /// A sub-agent's file is opened. False when it is a sub-agent of another process of the session.
@@ -212,7 +233,7 @@ fn assistant(session: &mut Session, line: &wire::Line<'_>, time: Option<UnixNano
         meet_run(session, turn);
     } else if session.told.contains(message) {
         meet_run(session, 0);
-    } else if !session.progress.in_run || session.has_result || line.message.model.or_empty() == "<synthetic>" {
+    } else if !session.progress.in_run || (session.has_result && !session.has_gap) || line.message.model.or_empty() == "<synthetic>" {
         // Another process's: the stream of this one shows every message of its main loop.
         forget_pending(session);
         return;
@@ -285,9 +306,15 @@ fn system(session: &mut Session, line: &wire::Line<'_>, time: Option<UnixNanos>)
 
 fn cost_state(session: &mut Session, line: &wire::Line<'_>) {
     session.progress.modern = true;
+    let totals = line.model_usage.0.as_ref().map(|entries| Totals::of(entries));
+    let run = session.run();
+    let nothing_yet = run.turns.is_empty() && run.turns_told == 0;
+    if session.live && builds(session) && nothing_yet {
+        session.run().base = totals;
+        return;
+    }
     session.progress.after_cost_state = true;
-    let Some(entries) = &line.model_usage.0 else { return };
-    let totals = Totals::of(entries);
+    let Some(totals) = totals else { return };
     if builds(session) || session.progress.in_run {
         session.run().cost_state = Some(totals);
     } else if !session.progress.seen_run {

@@ -101,7 +101,7 @@ const fn google_long(models: &'static [&'static str], rates: Rates, long: Rates)
 
 pub(super) static TABLE: &[Entry] = &[
     // Anthropic: platform.claude.com/docs/en/about-claude/pricing ("Model pricing", "Long context pricing"; web
-    // search 10 dollars a thousand). The prices of Opus 5.5, Opus 4.8, Sonnet 5.5, Sonnet 4.5 and Haiku 4.5 also
+    // search 10 dollars a thousand, which no recording confirms: none had a billed search). The prices of Opus 5.5, Opus 4.8, Sonnet 5.5, Sonnet 4.5 and Haiku 4.5 also
     // follow exactly from `costUSD` in recordings of Claude Code.
     anthropic(&["claude-fable-5-1"], anthropic_rates(10_000, 50_000, 250)),
     anthropic(&["claude-mythos-5-1"], anthropic_rates(10_000, 50_000, 250)),
@@ -138,6 +138,8 @@ pub(super) static TABLE: &[Entry] = &[
     // OpenAI: developers.openai.com/api/docs/pricing and the models' own pages (standard processing; the long
     // rule and cache writes from there), as transcribed with their dates by several public price tables of
     // October and November 2026. A model without a cached price pays the input price for cached tokens.
+    // Less sure than the rest: the long rate of gpt-6.1-terra (its family's rule) and text-embedding-3-small
+    // (long unchanged, on none of the pages read).
     openai_cached(&["gpt-6-astra"], 10_000, 1_000, 50_000),
     openai_cached(&["gpt-6.1-sol"], 2_000, 100, 10_000),
     openai_cached(&["gpt-6.1-terra"], 1_000, 50, 5_000),
@@ -177,7 +179,8 @@ pub(super) static TABLE: &[Entry] = &[
     openai(&["text-embedding-3-large"], 130, 130, 0),
     // Google: ai.google.dev/gemini-api/docs/pricing (paid tier, standard; text, images and video), as transcribed
     // on 2026-09-23 and 2026-10-07. 3.6, 3.7 and 3.8 Flash have these prices until 2026-12-31 and twice these
-    // after. Thoughts cost what output costs. Audio input costs more and is not told apart here.
+    // after. Less sure than the rest: the cached rates of 2.5 and of 3-flash and 3.1-pro previews (a tenth of the
+    // input, as Google has it elsewhere). Thoughts cost what output costs. Audio input costs more and is not told apart here.
     google(&["gemini-3.8-flash"], google_rates(750, 75, 3_750)),
     google(&["gemini-3.7-flash"], google_rates(750, 75, 3_750)),
     google(&["gemini-3.6-flash"], google_rates(750, 75, 3_750)),
