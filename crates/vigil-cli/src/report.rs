@@ -45,7 +45,10 @@ impl Report<'_> {
     /// The lines for people, without those about delivery. The first says what ran and how it ended.
     pub(crate) fn text(&self, styles: Styles) -> String {
         let mut text = format!("vigil: {}\n", self.headline(styles));
-        for line in [self.work(), self.tokens(), self.trouble(), self.unread()].into_iter().flatten() {
+        let session = summary_session(self.summary);
+        let notes = self.summary.notes.iter().map(|note| printable(&note.to_string()));
+        let lines = [session, self.work(), self.tokens(), self.trouble(), self.unread()].into_iter().flatten();
+        for line in lines.chain(notes) {
             let _a_string_takes_all = writeln!(text, "  {line}");
         }
         text
@@ -53,27 +56,22 @@ impl Report<'_> {
 
     fn headline(&self, styles: Styles) -> String {
         let summary = self.summary;
-        let name = printable(summary.program.as_deref().unwrap_or("the agent"));
+        let name = summary.program.as_deref().or(summary.agent.as_deref()).unwrap_or("the agent");
+        let name = printable(name);
         let how = match &summary.outcome {
             Outcome::Ok => styles.paint(Style::Good, "finished"),
             Outcome::Cancelled => styles.paint(Style::Notable, "was cancelled"),
-            Outcome::Error(error) => {
-                let why = summary.reason.as_deref().unwrap_or(error.as_str());
-                styles.paint(Style::Bad, &format!("failed: {}", printable(why)))
-            }
+            Outcome::Error(_) => styles.paint(Style::Bad, &format!("failed: {}", printable(&summary.reason))),
         };
         let mut text = format!("{name} {how}");
-        match self.process {
-            Some(ProcessEnd { signal: Some(signal), .. }) => {
-                let _a_string_takes_all = write!(text, " (signal {signal})");
-            }
-            Some(ProcessEnd { exit_code: Some(code), .. }) if code != 0 => {
-                let _a_string_takes_all = write!(text, " (exit {code})");
-            }
-            _ => {}
-        }
         if let Some(time) = summary.duration {
             let _a_string_takes_all = write!(text, " after {}", duration(time));
+        }
+        match self.process {
+            Some(ProcessEnd { exit_code: Some(code), .. }) if !summary.reason.contains("exit status") => {
+                let _a_string_takes_all = write!(text, ", exit status {code}");
+            }
+            _ => {}
         }
         text
     }
@@ -173,6 +171,8 @@ impl Report<'_> {
         };
         json!({
             "program": summary.program,
+            "agent": summary.agent,
+            "agent_version": summary.version,
             "session_id": summary.session_id,
             "trace_id": summary.agent_context.trace_id.to_string(),
             "span_id": summary.agent_context.span_id.to_string(),
@@ -185,6 +185,7 @@ impl Report<'_> {
             "duration_ms": summary.duration.map(milliseconds),
             "turns": summary.turns,
             "chats": summary.chats,
+            "chats_failed": summary.chats_failed,
             "tools": summary.tools,
             "tools_failed": summary.tools_failed,
             "denied": summary.denied,
@@ -203,6 +204,7 @@ impl Report<'_> {
             "bad_lines": summary.bad_lines,
             "oversize_lines": summary.oversize_lines,
             "truncated": summary.truncated,
+            "notes": summary.notes.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "unobserved_bytes": self.gaps.unobserved_bytes,
         })
     }
@@ -252,6 +254,16 @@ pub(crate) fn delivery_json(destinations: &[String], receipt: &Receipt) -> Value
         "logs": signal(&receipt.logs),
         "metrics": signal(&receipt.metrics),
     })
+}
+
+/// `session 61bbc5f6-…, claude-code 2.1.329`.
+fn summary_session(summary: &Summary) -> Option<String> {
+    let session = summary.session_id.as_deref().map(|session| format!("session {}", printable(session)));
+    let agent = summary.agent.as_deref().map(|agent| match &summary.version {
+        Some(version) => printable(&format!("{agent} {version}")),
+        None => printable(agent),
+    });
+    joined([session.unwrap_or_default(), agent.unwrap_or_default()])
 }
 
 fn some_counts(counts: &[(u64, &str, &str)]) -> Vec<String> {

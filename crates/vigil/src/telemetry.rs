@@ -398,16 +398,21 @@ impl Telemetry {
     fn root(&self) -> Root<'_> {
         let recorder = self.inner.recorder.as_ref();
         let ambient = recorder.and_then(Ambient::of);
-        let parent = match (ambient, self.inner.parent) {
-            (Some(ambient), _) => {
-                Parent { context: Some(ambient.context), sampled: Some(ambient.sampled) }
-            }
-            (None, Some(remote)) => {
-                Parent { context: Some(remote.context), sampled: Some(remote.sampled) }
-            }
-            (None, None) => Parent::default(),
-        };
+        let parent = ambient.map_or_else(|| self.root_parent(), |ambient| ambient.as_parent());
         Root { recorder, parent }
+    }
+
+    /// What a span hangs from that has nothing above it in this process.
+    pub(crate) fn root_parent(&self) -> Parent {
+        match self.inner.parent {
+            Some(remote) => Parent { context: Some(remote.context), sampled: Some(remote.sampled) },
+            None => Parent::default(),
+        }
+    }
+
+    #[cfg(feature = "tracing")]
+    pub(crate) fn recorder(&self) -> Option<&Arc<Recorder>> {
+        self.inner.recorder.as_ref()
     }
 
     /// Whether anything recorded goes anywhere.

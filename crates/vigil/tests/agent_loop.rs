@@ -63,7 +63,12 @@ fn session(telemetry: &TestTelemetry) {
         execute.finish();
 
         let reflect = turn.phase_span(Phase::Reflect);
-        reflect.record_evaluation(&Evaluation { name: "task_success", score: Some(0.9), label: Some("pass"), evaluator: Some("self") });
+        reflect.record_evaluation(&Evaluation {
+            name: "task_success",
+            score: Some(0.9),
+            label: Some("pass"),
+            evaluator: Some("self"),
+        });
         reflect.record_mode_transition(OperatingMode::Explore, OperatingMode::Verify);
         reflect.finish();
         turn.finish();
@@ -109,7 +114,8 @@ fn l3_l8_spans_mirror_the_loop_one_to_one() {
       capability fs.write [error budget_exceeded]
     phase reflect
 ";
-    let expected = format!("invoke_agent researcher\n{turn}{}  cleanup attachments\n", turn.replace("turn 1", "turn 2"));
+    let expected =
+        format!("invoke_agent researcher\n{turn}{}  cleanup attachments\n", turn.replace("turn 1", "turn 2"));
     assert_eq!(tree, expected);
 }
 
@@ -147,7 +153,9 @@ fn l4_tokens_durations_tools_budget_and_modes_become_metrics_without_being_repor
     assert_eq!(counter(&recorded, Metric::ModeTransitions), 2);
     assert_eq!(counter(&recorded, Metric::UnpricedCalls), 2);
     assert_eq!(counter(&recorded, Metric::BudgetTokensRemaining), 10_000);
-    for metric in [Metric::InferenceDuration, Metric::InvokeAgentDuration, Metric::ExecuteToolDuration, Metric::TurnDuration] {
+    for metric in
+        [Metric::InferenceDuration, Metric::InvokeAgentDuration, Metric::ExecuteToolDuration, Metric::TurnDuration]
+    {
         assert!(recorded.metrics.iter().any(|series| series.metric == metric), "{metric:?}");
     }
     for series in &recorded.metrics {
@@ -170,10 +178,18 @@ fn an_agent_carries_the_sums_of_everything_below_under_keys_of_its_own() {
     assert_eq!(agent.attributes.int(attr::VIGIL_TURN_COUNT), Some(2));
     assert!(agent.attributes.get(attr::VIGIL_COST_UNPRICED_MODELS).is_some());
     let cost = agent.attributes.int(attr::VIGIL_COST_NANO_USD).unwrap();
-    let chats: i64 = recorded.spans.iter().filter(|span| span.kind == SpanKind::Chat).filter_map(|span| span.attributes.int(attr::VIGIL_COST_NANO_USD)).sum();
+    let chats: i64 = recorded
+        .spans
+        .iter()
+        .filter(|span| span.kind == SpanKind::Chat)
+        .filter_map(|span| span.attributes.int(attr::VIGIL_COST_NANO_USD))
+        .sum();
     assert_eq!(cost, chats);
     let sub = recorded.span("invoke_agent searcher").unwrap();
-    assert_eq!((sub.attributes.int(attr::VIGIL_CHAT_COUNT), sub.attributes.int(attr::VIGIL_TOOL_COUNT)), (Some(1), Some(0)));
+    assert_eq!(
+        (sub.attributes.int(attr::VIGIL_CHAT_COUNT), sub.attributes.int(attr::VIGIL_TOOL_COUNT)),
+        (Some(1), Some(0))
+    );
 }
 
 #[test]
@@ -185,7 +201,10 @@ fn a_tool_that_reports_failure_is_an_error_even_when_it_is_finished() {
     let fine = recorded.span("execute_tool delegate").unwrap();
     assert_eq!(fine.attributes.str(attr::LIFE_TOOL_STATUS), Some("ok"));
     assert_eq!(fine.attributes.str(attr::GEN_AI_AGENT_NAME), Some("researcher"));
-    assert_eq!(recorded.span("chat no-such-model-7").unwrap().attributes.str(attr::GEN_AI_AGENT_NAME), Some("searcher"));
+    assert_eq!(
+        recorded.span("chat no-such-model-7").unwrap().attributes.str(attr::GEN_AI_AGENT_NAME),
+        Some("searcher")
+    );
 }
 
 #[test]
@@ -247,7 +266,8 @@ fn long_work_is_told_of_before_it_ends() {
     let telemetry = testing::recorder();
     let agent = telemetry.agent_span("s", "a");
     let tool = agent.tool_span("sleep", "1");
-    let started = |recorded: &Recorded| recorded.events.iter().filter(|event| event.kind == EventKind::SpanStarted).count();
+    let started =
+        |recorded: &Recorded| recorded.events.iter().filter(|event| event.kind == EventKind::SpanStarted).count();
     assert_eq!(started(&telemetry.recorded()), 1);
     telemetry.advance(Duration::from_secs(6));
     assert_eq!(started(&telemetry.recorded()), 2);

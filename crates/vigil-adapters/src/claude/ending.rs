@@ -110,7 +110,13 @@ impl Session {
             _ => false,
         };
         let index = self.runs.iter().position(same).unwrap_or(self.runs.len() - 1);
-        self.runs[index].results = results;
+        let run = &mut self.runs[index];
+        run.results = results;
+        if let (Some(failure), Standing::Failed(call)) = (&mut run.results.failure, &run.standing)
+            && run.results.failed_by_api
+        {
+            *failure = call.clone();
+        }
         self.chats.retain(|_, chat| chat.run == index);
         self.tools.retain(|_, tool| tool.run == index);
         self.lanes.retain(|id, lane| *id == MAIN || lane.run == index);

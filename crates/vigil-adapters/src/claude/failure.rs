@@ -13,9 +13,10 @@ pub(crate) fn of_message(line: &Line<'_>) -> ErrorType {
     )
 }
 
-/// Why a run failed, from a `result` with `is_error`; `None` for its own kinds of end see [`of_end`].
-pub(crate) fn of_result(line: &Line<'_>) -> ErrorType {
-    of_end(line.subtype.or_empty(), line.terminal_reason.or_empty()).unwrap_or_else(|| {
+/// Why a run failed, from a `result` with `is_error`. `call` is why the last model call failed, if it did: where
+/// the API ended the run, its message says more than the result.
+pub(crate) fn of_result(line: &Line<'_>, call: Option<ErrorType>) -> ErrorType {
+    of_end(line.subtype.or_empty(), line.terminal_reason.or_empty()).or(call).unwrap_or_else(|| {
         if line.stop_reason.or_empty() == "refusal" {
             return ErrorType::CONTENT_FILTER;
         }
@@ -81,7 +82,7 @@ mod tests {
 
     fn line(json: &str) -> ErrorType {
         let line: Line<'_> = serde_json::from_str(json).unwrap();
-        if line.kind.or_empty() == "result" { of_result(&line) } else { of_message(&line) }
+        if line.kind.or_empty() == "result" { of_result(&line, None) } else { of_message(&line) }
     }
 
     #[test]
@@ -106,6 +107,15 @@ mod tests {
         ] {
             assert_eq!(line(json), expected, "{json}");
         }
+    }
+
+    #[test]
+    fn the_failed_call_says_more_than_a_result_of_an_api_error_and_less_than_any_other() {
+        let api: Line<'_> = serde_json::from_str(r#"{"terminal_reason":"api_error","api_error_status":400}"#).unwrap();
+        assert_eq!(of_result(&api, Some(ErrorType::QUOTA)), ErrorType::QUOTA);
+        assert_eq!(of_result(&api, None), ErrorType::INVALID_REQUEST);
+        let turns: Line<'_> = serde_json::from_str(r#"{"subtype":"error_max_turns"}"#).unwrap();
+        assert_eq!(of_result(&turns, Some(ErrorType::QUOTA)), ErrorType::MAX_TURNS);
     }
 
     #[test]

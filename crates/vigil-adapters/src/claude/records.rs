@@ -85,6 +85,8 @@ pub(crate) struct Results {
     pub(crate) count: u64,
     /// Why the last one failed, if it did.
     pub(crate) failure: Option<ErrorType>,
+    /// It failed because a model call did, as far as the result says.
+    pub(crate) failed_by_api: bool,
     /// Refused calls they list; older releases say it nowhere else.
     pub(crate) denied: u64,
     /// Sum of what each says it adds.
@@ -277,9 +279,38 @@ pub(crate) struct Tool {
     pub(crate) turn: u64,
     pub(crate) parent_turn: Option<SpanId>,
     pub(crate) time: Stretch,
+    pub(crate) content: ToolContent,
     pub(crate) decision: Option<Decision>,
     pub(crate) decision_source: Option<Box<str>>,
     pub(crate) end: Option<ToolEnd>,
+}
+
+/// Arguments and result of a tool call, as JSON. Empty unless somebody asked for content.
+#[derive(Debug, Default)]
+pub(crate) struct ToolContent {
+    pub(crate) arguments: Option<Box<str>>,
+    pub(crate) result: Option<Box<str>>,
+    /// Bytes that were left out.
+    pub(crate) left_out: u64,
+}
+
+/// Bytes of one argument or result that are kept; a longer one is left out whole, so that JSON stays valid.
+const CONTENT_LIMIT: usize = 64 * 1024;
+
+/// Bytes of content that all open tools may hold together.
+const CONTENT_SUM_LIMIT: usize = 4 * 1024 * 1024;
+
+impl ToolContent {
+    /// What is kept of `json`; `held` is what all open tools hold.
+    pub(crate) fn keep(&mut self, json: Option<&str>, held: &mut usize) -> Option<Box<str>> {
+        let json = json?;
+        if json.len() > CONTENT_LIMIT || *held + json.len() > CONTENT_SUM_LIMIT {
+            self.left_out += json.len() as u64;
+            return None;
+        }
+        *held += json.len();
+        Some(json.into())
+    }
 }
 
 /// How a tool call ended.

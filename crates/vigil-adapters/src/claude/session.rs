@@ -10,7 +10,8 @@
 
 use super::ids::{Ids, key};
 use super::records::{
-    Chat, Compaction, Cursor, Fallback, Lane, LaneId, MAIN, Partial, RETRY_LIMIT, Results, Retry, Run, Standing, Stretch, Tool, ToolEnd, Turn,
+    Chat, Compaction, Cursor, Fallback, Lane, LaneId, MAIN, Partial, RETRY_LIMIT, Results, Retry, Run, Standing, Stretch, Tool, ToolContent, ToolEnd,
+    Turn,
     earlier, join_retries,
 };
 use super::tokens::Tokens;
@@ -105,6 +106,8 @@ pub(crate) struct Session {
     next_order: u64,
     pub(crate) facts: Vec<Fact>,
     pub(crate) unknown_events: u64,
+    /// Bytes of content that open tools hold.
+    pub(crate) content_bytes: usize,
     pub(crate) progress: super::transcript::Progress,
 }
 
@@ -138,6 +141,7 @@ impl Session {
             next_order: 0,
             facts: Vec::new(),
             unknown_events: 0,
+            content_bytes: 0,
             progress: super::transcript::Progress::default(),
         }
     }
@@ -696,6 +700,10 @@ impl Session {
             if let Some(lane) = self.lanes.get_mut(&lane) {
                 lane.open += 1;
             }
+            let mut content = ToolContent::default();
+            if self.options.capture_content {
+                content.arguments = content.keep(block.input.json(), &mut self.content_bytes);
+            }
             self.tools.insert(
                 tool_key,
                 Tool {
@@ -707,6 +715,7 @@ impl Session {
                     turn,
                     parent_turn,
                     time: Stretch { start: time, end: None },
+                    content,
                     decision: None,
                     decision_source: None,
                     end: None,
@@ -719,7 +728,9 @@ impl Session {
             && let Some(sub) = self.lanes.get_mut(&sub)
         {
             sub.time.hold(time);
-            if let Some(kind_name) = block.input.subagent_type.some() {
+            let input: wire::ToolInput<'_> =
+                block.input.json().and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default();
+            if let Some(kind_name) = input.subagent_type.some() {
                 sub.kind_name = Some(kind_name.into());
             }
         }
@@ -763,6 +774,9 @@ impl Session {
                 tool.decision_source = decision.source.some().map(Into::into);
             }
             tool.time.end = tool.time.end.or(time);
+            if self.options.capture_content && tool.end.is_none() {
+                tool.content.result = tool.content.keep(block.text.json(), &mut self.content_bytes);
+            }
             let stopped = line.tool_use_result.rejected
                 || meta.is_some_and(|meta| meta.non_execution_kind.get() == Some("user-rejected"));
             let end = match (failed, tool.decision) {

@@ -4,7 +4,7 @@
 //! leaves open (the output tokens of 2.1 messages, times of older releases) the transcript settles.
 
 use super::ids::key;
-use super::records::MAIN;
+use super::records::{MAIN, Standing};
 use super::session::{Session, Source};
 use super::tokens::{Tokens, Totals};
 use super::{failure, wire};
@@ -163,7 +163,11 @@ fn result(session: &mut Session, line: &wire::Line<'_>, time: Option<UnixNanos>)
     session.has_result = true;
     session.wants_transcript = true;
     session.close_turn();
-    let failure = line.is_error.is_set().then(|| failure::of_result(line));
+    let call = match &session.run().standing {
+        Standing::Failed(error) => Some(error.clone()),
+        _ => None,
+    };
+    let failure = line.is_error.is_set().then(|| failure::of_result(line, call));
     // A result without messages may belong to any process the session file shows.
     let run = session.run_index();
     let results = if session.stream_structured { &mut session.runs[run].results } else { &mut session.lone_results };
@@ -177,6 +181,7 @@ fn result(session: &mut Session, line: &wire::Line<'_>, time: Option<UnixNanos>)
         results.cumulative_usd = line.total_cost_usd.float();
     }
     results.failure = failure.clone();
+    results.failed_by_api = line.terminal_reason.get() == Some("api_error");
     // The n-th result is that of the n-th turn, even when it is held back until a later turn has ended.
     let number = results.count;
     let run = session.run();

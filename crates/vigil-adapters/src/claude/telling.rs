@@ -358,6 +358,14 @@ impl Session {
         attributes.set_some(attr::VIGIL_PERMISSION_DECISION, tool.decision);
         attributes.set_some(attr::VIGIL_PERMISSION_SOURCE, tool.decision_source.as_deref().map(sanitise));
 
+        let held = [&tool.content.arguments, &tool.content.result].into_iter().flatten().map(|text| text.len()).sum();
+        self.content_bytes = self.content_bytes.saturating_sub(held);
+        attributes.set_some(attr::GEN_AI_TOOL_CALL_ARGUMENTS, tool.content.arguments.map(String::from));
+        attributes.set_some(attr::GEN_AI_TOOL_CALL_RESULT, tool.content.result.map(String::from));
+        if tool.content.left_out > 0 {
+            attributes.set(attr::VIGIL_CONTENT_TRUNCATED_BYTES, tool.content.left_out);
+        }
+
         self.count(tool.run, tool.turn, tool.lane, |counts| {
             counts.tools += 1;
             counts.tools_failed += u64::from(matches!(outcome, Outcome::Error(_)));

@@ -97,7 +97,7 @@ record! {
         "tool_use_id" => tool_use_id: Str<'a>,
         "is_error" => is_error: Flag,
         "text" | "content" => text: Prefix<'a>,
-        "input" => input: ToolInput<'a>,
+        "input" => input: Prefix<'a>,
     }
 }
 
@@ -249,12 +249,17 @@ impl Line<'_> {
     }
 }
 
-/// The first bytes of a text or of the first text in a list, undecoded: enough to tell a notice of the program
-/// from everything else, and never passed on.
+/// A value that is not decoded. Its first bytes tell a notice of the program from everything else; the rest is
+/// content and is passed on to those only who asked for it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Prefix<'a>(Option<&'a RawValue>);
 
 impl Prefix<'_> {
+    /// The whole value as JSON, for those who asked for content.
+    pub(crate) fn json(&self) -> Option<&str> {
+        self.0.map(RawValue::get)
+    }
+
     /// Whether the text (a bare one, or the first in a list of blocks) starts with `prefix`, which must hold
     /// nothing that JSON escapes.
     pub(crate) fn starts_with(&self, prefix: &str) -> bool {

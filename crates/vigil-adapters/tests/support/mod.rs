@@ -11,6 +11,7 @@ use vigil_core::fact::{Fact, SpanRecord, UnixNanos};
 /// A recording: one or more processes of one session.
 pub(crate) struct Recording {
     pub(crate) name: String,
+    pub(crate) folder: PathBuf,
     pub(crate) streams: Vec<(Vec<u8>, Option<i32>)>,
     pub(crate) main: Option<Vec<u8>>,
     pub(crate) sub_agents: Vec<(String, Vec<u8>, Option<Vec<u8>>)>,
@@ -54,6 +55,7 @@ impl Recording {
         }
         sub_agents.sort();
         Self {
+            folder: folder.to_owned(),
             name: folder.file_name().unwrap().to_string_lossy().into_owned(),
             streams,
             main: read("transcript.jsonl"),
@@ -106,17 +108,28 @@ impl Recording {
 /// A time surely after every recording, for those that name none.
 pub(crate) const FALLBACK_TIME: UnixNanos = UnixNanos(1_795_300_000_000_000_000);
 
-/// Every recording in `folder`.
+/// Every recording below `folder`, in the order of their paths.
 pub(crate) fn recordings(folder: &Path) -> Vec<Recording> {
-    let mut folders: Vec<PathBuf> = fs::read_dir(folder)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| path.join("stdout.jsonl").is_file())
-        .collect();
-    folders.sort();
-    folders.iter().map(|folder| Recording::load(folder)).collect()
+    let (mut found, mut folders) = (Vec::new(), vec![folder.to_owned()]);
+    while let Some(next) = folders.pop() {
+        if next.join("stdout.jsonl").is_file() {
+            found.push(next);
+            continue;
+        }
+        folders.extend(fs::read_dir(&next).into_iter().flatten().flatten().map(|entry| entry.path()).filter(|path| path.is_dir()));
+    }
+    found.sort();
+    found.iter().map(|folder| Recording::load(folder)).collect()
+}
+
+/// The committed recordings, and the larger set where it is there.
+pub(crate) fn all_recordings() -> Vec<Recording> {
+    let mut all = recordings(&corpus());
+    match shared() {
+        Some(folder) => all.extend(recordings(&folder)),
+        None => eprintln!("the larger set of recordings is not here; the committed ones are checked"),
+    }
+    all
 }
 
 /// The recordings committed with the crate.

@@ -1,6 +1,230 @@
-//! `vigil import`.
+//! `vigil import`: recordings on disk become the records a live run would have given.
+//!
+//! A session's streams are observed one by one, each with the session's transcripts; a session without a stream
+//! is observed from its transcripts alone. Files are read [`CHUNK_BYTES`] at a time, so their size does not
+//! matter. A file that cannot be read is told, and the others go on.
+
+mod beside;
+mod discover;
+
 use crate::args::ImportArgs;
+use crate::output::{Styles, to_stderr, to_stdout};
+use crate::report::{self, Gaps, ProcessEnd, Report};
+use beside::Timing;
+use discover::{Session, Stream, discover};
+use std::fs::{self, File};
+use std::io::{self, IsTerminal, Read};
+use std::path::Path;
 use std::process::ExitCode;
-pub(crate) fn import(_arguments: ImportArgs) -> ExitCode {
-    ExitCode::FAILURE
+use std::time::{Duration, Instant, SystemTime};
+use vigil::Telemetry;
+use vigil_adapters::{Observer, Options, RunEnd, Summary, TranscriptFile};
+use vigil_core::fact::{Fact, UnixNanos};
+use vigil_core::vocab::Originator;
+
+/// How much of a file is read at once: 256 KiB.
+const CHUNK_BYTES: usize = 256 << 10;
+/// Facts recorded between two deliveries, so that the buffers of the SDK never fill.
+const FACTS_BETWEEN_FLUSHES: usize = 5000;
+/// How long one of these deliveries may take: 30 s.
+const FLUSH_WITHIN: Duration = Duration::from_secs(30);
+/// Progress is shown after this time, and this often.
+const PROGRESS_EVERY: Duration = Duration::from_secs(1);
+
+/// Imports what the paths hold.
+pub(crate) fn import(arguments: ImportArgs) -> ExitCode {
+    let found = discover(&arguments.paths);
+    for (path, why) in &found.skipped {
+        tell_skipped(path, why);
+    }
+    let mut importer = Importer::new(&arguments);
+    let count = found.sessions.len();
+    for (index, session) in found.sessions.iter().enumerate() {
+        importer.session(session);
+        importer.show_progress(index + 1, count);
+    }
+    importer.end(&arguments)
+}
+
+fn tell_skipped(path: &Path, why: &str) {
+    to_stderr(&format!("vigil: {} skipped: {why}\n", crate::output::printable(&path.to_string_lossy())));
+}
+
+struct Importer {
+    telemetry: Telemetry,
+    summaries: Vec<(Summary, Option<ProcessEnd>)>,
+    facts_since_flush: usize,
+    progress: Option<Instant>,
+}
+
+impl Importer {
+    fn new(arguments: &ImportArgs) -> Self {
+        let mut builder = vigil::from_env("vigil")
+            .originator(Originator::Cli)
+            .log_format(arguments.destinations.log.into());
+        if let Some(folder) = &arguments.destinations.otlp_dir {
+            builder = builder.otlp_dir(folder);
+        }
+        let progress = (!arguments.quiet && io::stderr().is_terminal()).then(Instant::now);
+        Self { telemetry: builder.start(), summaries: Vec::new(), facts_since_flush: 0, progress }
+    }
+
+    fn session(&mut self, session: &Session) {
+        for stream in &session.streams {
+            let mut observer = self.observer();
+            let timing = beside::timing(&stream.path);
+            if let Err(error) = self.read_stream(stream, timing.as_ref(), &mut observer) {
+                tell_skipped(&stream.path, &error.to_string());
+                continue;
+            }
+            self.read_transcripts(session, &mut observer);
+            let exit_code = beside::exit_code(&stream.path);
+            let last_line = timing.as_ref().and_then(|timing| timing.lines.last()).map(|(at, _)| *at);
+            // A lone result names no time: it was made no later than its file was written.
+            let written = stream.is_result_only && session.transcripts.is_empty();
+            let end = RunEnd {
+                at: last_line.or_else(|| written.then(|| modified(&stream.path)).flatten()),
+                exit_code,
+                signal: None,
+                started_at: timing.map(|timing| timing.started_at),
+            };
+            self.end_run(observer, end);
+        }
+        if session.streams.is_empty() {
+            let mut observer = self.observer();
+            if self.read_transcripts(session, &mut observer) {
+                self.end_run(observer, RunEnd::default());
+            }
+        }
+    }
+
+    fn observer(&self) -> Observer {
+        Observer::new(Options {
+            originator: Originator::Cli,
+            capture_content: self.telemetry.content_allowed(),
+            ..Options::default()
+        })
+    }
+
+    fn read_stream(
+        &mut self,
+        stream: &Stream,
+        timing: Option<&Timing>,
+        observer: &mut Observer,
+    ) -> io::Result<()> {
+        let mut file = File::open(&stream.path)?;
+        for (at, bytes) in timing.into_iter().flat_map(|timing| &timing.lines) {
+            self.read_chunks((&mut file).take(*bytes), observer, |observer, chunk| observer.stdout(chunk, *at))?;
+        }
+        // Without a timing that is all of it.
+        self.read_chunks(file, observer, |observer, chunk| observer.stdout(chunk, UnixNanos(0)))
+    }
+
+    /// Reads the session's own transcript and those of its sub-agents; whether any could be read.
+    fn read_transcripts(&mut self, session: &Session, observer: &mut Observer) -> bool {
+        let mut any = false;
+        // Copies of the same session change nothing, so the first that can be read is enough.
+        for path in &session.transcripts {
+            let read = File::open(path).and_then(|file| {
+                self.read_chunks(file, observer, |observer, chunk| observer.transcript(TranscriptFile::Main, chunk))
+            });
+            match read {
+                Ok(()) => {
+                    any = true;
+                    break;
+                }
+                Err(error) => tell_skipped(path, &error.to_string()),
+            }
+        }
+        for (agent_id, path) in &session.sub_agents {
+            let meta = crate::run::transcripts::read_meta(path);
+            let which = TranscriptFile::SubAgent { agent_id, meta: meta.as_deref() };
+            let read = File::open(path).and_then(|file| {
+                self.read_chunks(file, observer, |observer, chunk| observer.transcript(which, chunk))
+            });
+            match read {
+                Ok(()) => any = true,
+                Err(error) => tell_skipped(path, &error.to_string()),
+            }
+        }
+        any
+    }
+
+    fn read_chunks(
+        &mut self,
+        mut from: impl Read,
+        observer: &mut Observer,
+        mut give: impl FnMut(&mut Observer, &[u8]),
+    ) -> io::Result<()> {
+        let mut buffer = vec![0; CHUNK_BYTES];
+        loop {
+            match from.read(&mut buffer) {
+                Ok(0) => return Ok(()),
+                Ok(length) => give(observer, &buffer[..length]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            }
+            self.record(observer.drain());
+        }
+    }
+
+    fn end_run(&mut self, observer: Observer, end: RunEnd) {
+        let (facts, summary) = observer.finish(end);
+        self.record(facts);
+        let process = end.exit_code.map(|code| ProcessEnd { exit_code: Some(code), signal: None });
+        self.summaries.push((summary, process));
+    }
+
+    fn record(&mut self, facts: Vec<Fact>) {
+        self.facts_since_flush += facts.len();
+        for fact in facts {
+            self.telemetry.record_fact(fact);
+        }
+        if self.facts_since_flush >= FACTS_BETWEEN_FLUSHES {
+            self.facts_since_flush = 0;
+            // What is late now is delivered later, or counted as lost in the receipt.
+            let _in_time = self.telemetry.flush(FLUSH_WITHIN);
+        }
+    }
+
+    fn show_progress(&mut self, done: usize, count: usize) {
+        let Some(last) = &mut self.progress else { return };
+        if last.elapsed() >= PROGRESS_EVERY && done < count {
+            *last = Instant::now();
+            to_stderr(&format!("\r\u{1b}[Kvigil: {done} of {count} sessions\r"));
+        }
+    }
+
+    fn end(self, arguments: &ImportArgs) -> ExitCode {
+        if self.progress.is_some() {
+            to_stderr("\u{1b}[K");
+        }
+        let receipt = self.telemetry.shutdown(arguments.destinations.deliver_within);
+        let destinations = self.telemetry.destinations();
+        let reports =
+            || self.summaries.iter().map(|(summary, process)| Report { summary, process: *process, gaps: Gaps::default() });
+        if arguments.json {
+            let runs: Vec<_> = reports().map(|report| report.json()).collect();
+            let delivery = report::delivery_json(destinations, &receipt);
+            to_stdout(&format!("{}\n", serde_json::json!({ "runs": runs, "delivery": delivery })));
+        } else if !arguments.quiet {
+            let styles = Styles::for_stream(&io::stdout());
+            let mut text: String = reports().map(|report| report.text(styles)).collect();
+            if !self.summaries.is_empty() {
+                text += &format!("{}:\n", crate::output::counted(self.summaries.len() as u64, "run", "runs"));
+                text += &report::delivery_text("", destinations, &receipt, styles);
+            }
+            to_stdout(&text);
+        }
+        if self.summaries.is_empty() {
+            to_stderr("vigil: nothing was imported\n");
+            return ExitCode::FAILURE;
+        }
+        ExitCode::SUCCESS
+    }
+}
+
+fn modified(path: &Path) -> Option<UnixNanos> {
+    let time = fs::metadata(path).ok()?.modified().ok()?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    u64::try_from(time.as_nanos()).ok().map(UnixNanos)
 }

@@ -13,8 +13,6 @@ use vigil_adapters::{Observer, RunEnd, Summary};
 const TICK: Duration = Duration::from_secs(1);
 /// The shortest time between two readings of a session's files while the child runs: 100 ms.
 const READ_EVERY: Duration = Duration::from_millis(100);
-/// How long the last lines of a transcript are waited for after the child's end, when something is open: 100 ms.
-const LAST_LINES: Duration = Duration::from_millis(100);
 
 /// What is observed of one run.
 pub(crate) struct Watch {
@@ -88,21 +86,15 @@ impl Watch {
         }
     }
 
-    /// The run has ended: reads the last lines, and tells what it came to.
+    /// The run has ended: reads what it left on disk, and tells what it came to. Everything the command wrote is
+    /// there now, so nothing is waited for.
     pub(crate) fn finish(mut self, end: RunEnd) -> Observed {
-        let deadline = Instant::now() + LAST_LINES;
-        loop {
-            if let Some(disk) = &mut self.disk {
-                disk.last_read = None;
-            }
-            self.read_what_is_wanted();
+        if let Some(session) = self.observer.session_id().map(str::to_owned) {
+            self.read_session(&session);
+        } else {
             self.read_disk();
-            self.record();
-            if self.observer.wants_transcript().is_none() || Instant::now() >= deadline || self.disk_is_mute() {
-                break;
-            }
-            std::thread::sleep(Duration::from_millis(10));
         }
+        self.record();
         let (facts, summary) = self.observer.finish(end);
         for fact in facts {
             self.telemetry.record_fact(fact);
@@ -117,21 +109,22 @@ impl Watch {
         }
     }
 
-    /// Whether no file of the session can be found, so that waiting for its last lines is in vain.
-    fn disk_is_mute(&self) -> bool {
-        self.disk.as_ref().and_then(|disk| disk.transcripts.as_ref()).is_none_or(|files| !files.exists())
-    }
-
     /// Reads the session the output names, when something there would settle what is open.
     fn read_what_is_wanted(&mut self) {
         let Some(disk) = &mut self.disk else { return };
-        let Some(wanted) = self.observer.wants_transcript() else { return };
         if disk.last_read.is_some_and(|last| last.elapsed() < READ_EVERY) {
             return;
         }
+        let Some(wanted) = self.observer.wants_transcript() else { return };
         disk.last_read = Some(Instant::now());
-        if disk.transcripts.as_ref().is_none_or(|files| files.session() != &*wanted.session_id) {
-            disk.transcripts = Transcripts::of_session(&disk.projects, &wanted.session_id);
+        self.read_session(&wanted.session_id);
+    }
+
+    /// Reads the session with this id.
+    fn read_session(&mut self, session: &str) {
+        let Some(disk) = &mut self.disk else { return };
+        if disk.transcripts.as_ref().is_none_or(|files| files.session() != session) {
+            disk.transcripts = Transcripts::of_session(&disk.projects, session);
         }
         disk.before = None;
         disk.ambiguous = false;

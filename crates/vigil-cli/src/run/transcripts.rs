@@ -11,7 +11,7 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use vigil_adapters::{Observer, TranscriptFile};
+use vigil_adapters::{Observer, TranscriptFile, agent_id_of_file, session_key};
 
 /// How much of a file is read at once: 256 KiB.
 const CHUNK_BYTES: usize = 256 << 10;
@@ -34,6 +34,8 @@ pub(crate) struct Transcripts {
     session: String,
     main: Option<PathBuf>,
     read: HashMap<PathBuf, u64>,
+    /// Files in the folder all sessions share, and whether each is this session's.
+    shared: HashMap<PathBuf, bool>,
 }
 
 impl Transcripts {
@@ -44,6 +46,7 @@ impl Transcripts {
             session: session.to_owned(),
             main: None,
             read: HashMap::new(),
+            shared: HashMap::new(),
         })
     }
 
@@ -62,26 +65,27 @@ impl Transcripts {
         &self.session
     }
 
-    /// Whether there is a file of it.
-    pub(crate) fn exists(&self) -> bool {
-        self.main.is_some()
+    /// Gives `observer` what was written since the last time.
+    pub(crate) fn read(&mut self, observer: &mut Observer) {
+        let Some(main) = self.find_main() else { return };
+        self.read_file(&main, TranscriptFile::Main, observer);
+        for path in sub_agent_files(&main.with_extension("").join("subagents")) {
+            self.read_sub_agent(&path, observer);
+        }
+        // Releases up to 2.0 kept the sub-agents of all sessions in the project's folder.
+        for path in main.parent().into_iter().flat_map(sub_agent_files) {
+            let session = &self.session;
+            let is_ours = *self.shared.entry(path.clone()).or_insert_with(|| is_of_session(&path, session));
+            if is_ours {
+                self.read_sub_agent(&path, observer);
+            }
+        }
     }
 
-    /// Gives `observer` what was written since the last time; whether there was anything.
-    pub(crate) fn read(&mut self, observer: &mut Observer) -> bool {
-        let Some(main) = self.find_main() else { return false };
-        let mut grew = self.read_file(&main, TranscriptFile::Main, observer);
-        let Ok(folder) = fs::read_dir(main.with_extension("").join("subagents")) else { return grew };
-        let names = folder.flatten().map(|entry| entry.path());
-        let mut files: Vec<_> = names.filter(|path| sub_agent_id(path).is_some()).take(SUB_AGENT_FILES).collect();
-        files.sort();
-        for path in files {
-            let Some(agent_id) = sub_agent_id(&path) else { continue };
-            let meta = read_meta(&path);
-            let file = TranscriptFile::SubAgent { agent_id: &agent_id, meta: meta.as_deref() };
-            grew |= self.read_file(&path, file, observer);
-        }
-        grew
+    fn read_sub_agent(&mut self, path: &Path, observer: &mut Observer) {
+        let Some(agent_id) = path.file_name().and_then(OsStr::to_str).and_then(agent_id_of_file) else { return };
+        let meta = read_meta(path);
+        self.read_file(path, TranscriptFile::SubAgent { agent_id, meta: meta.as_deref() }, observer);
     }
 
     fn find_main(&mut self) -> Option<PathBuf> {
@@ -93,20 +97,29 @@ impl Transcripts {
         self.main.clone()
     }
 
-    fn read_file(&mut self, path: &Path, file: TranscriptFile<'_>, observer: &mut Observer) -> bool {
+    fn read_file(&mut self, path: &Path, file: TranscriptFile<'_>, observer: &mut Observer) {
         let start = self.read.get(path).copied().unwrap_or(0);
         let end = read_from(path, start, |bytes| observer.transcript(file, bytes));
         if end > start {
             self.read.insert(path.to_owned(), end);
         }
-        end > start
     }
 }
 
-/// The id in `agent-<id>.jsonl`.
-pub(crate) fn sub_agent_id(path: &Path) -> Option<String> {
-    let stem = path.file_name()?.to_str()?.strip_suffix(".jsonl")?;
-    stem.strip_prefix("agent-").filter(|id| !id.is_empty() && id.len() <= 128).map(str::to_owned)
+/// The sub-agents' files in a folder, at most [`SUB_AGENT_FILES`], in the order of their names.
+fn sub_agent_files(folder: &Path) -> Vec<PathBuf> {
+    let is_one = |path: &PathBuf| path.file_name().and_then(OsStr::to_str).and_then(agent_id_of_file).is_some();
+    let paths = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut files: Vec<_> = paths.filter(is_one).take(SUB_AGENT_FILES).collect();
+    files.sort();
+    files
+}
+
+fn is_of_session(path: &Path, session: &str) -> bool {
+    let mut head = Vec::new();
+    let is_file = fs::metadata(path).is_ok_and(|about| about.is_file());
+    let read = is_file.then(|| File::open(path).and_then(|file| file.take(META_BYTES).read_to_end(&mut head)));
+    read.is_some_and(|read| read.is_ok()) && session_key(&head).is_some_and(|key| key == session)
 }
 
 /// The `.meta.json` beside a sub-agent's file.
@@ -214,13 +227,6 @@ mod tests {
     fn a_projects_folder_is_named_as_claude_code_names_it() {
         assert_eq!(project_folder_name("/home/user/demo"), "-home-user-demo");
         assert_eq!(project_folder_name("/srv/my_app.v2"), "-srv-my-app-v2");
-    }
-
-    #[test]
-    fn a_sub_agents_id_is_in_its_files_name() {
-        assert_eq!(sub_agent_id(Path::new("x/agent-a1b2.jsonl")).as_deref(), Some("a1b2"));
-        assert_eq!(sub_agent_id(Path::new("x/agent-a1b2.meta.json")), None);
-        assert_eq!(sub_agent_id(Path::new("x/other.jsonl")), None);
     }
 
     #[test]

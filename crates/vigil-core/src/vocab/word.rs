@@ -25,12 +25,14 @@ pub(crate) const fn is_word_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b':' | b'-' | b'/')
 }
 
-/// The letters, digits and `_.:-/` of `text`, at most [`MAX_WORD_BYTES`] of them.
+/// `text` if it is one word of letters, digits and `_.:-/`, at most [`MAX_WORD_BYTES`] long; otherwise nothing.
 ///
-/// For codes and names from outside that go where a low-cardinality word is expected. It bounds length and
-/// alphabet; it cannot know whether the word means anything.
+/// For codes and names from outside that go where a low-cardinality word is expected. A text with anything else
+/// in it is a message, not a code: no part of it is kept, because any part may be what must not leave. It cannot
+/// know whether the word means anything.
 pub fn sanitise(text: &str) -> String {
-    text.bytes().filter(|byte| is_word_byte(*byte)).take(MAX_WORD_BYTES).map(char::from).collect()
+    let word = text.trim();
+    if word.len() <= MAX_WORD_BYTES && word.bytes().all(is_word_byte) { word.to_owned() } else { String::new() }
 }
 
 /// A closed vocabulary: a `Copy` enum whose variants each have one word.

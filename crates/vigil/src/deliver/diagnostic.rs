@@ -21,6 +21,8 @@ pub enum Problem {
     Connect(String),
     /// The connection ended before there was a whole answer.
     Closed,
+    /// The answer was not HTTP, as when the port belongs to gRPC or to something else altogether.
+    NotHttp,
     /// There was no answer in time.
     TimedOut(Duration),
     /// An HTTP status.
@@ -44,6 +46,7 @@ impl fmt::Display for Problem {
         match self {
             Problem::Connect(why) => f.write_str(why),
             Problem::Closed => f.write_str("the connection was closed without an answer"),
+            Problem::NotHttp => f.write_str("what answered does not speak HTTP/1.1; are port and protocol right?"),
             Problem::TimedOut(after) => write!(f, "no answer within {after:?}"),
             Problem::Status(status) => write!(f, "it answered HTTP {status}"),
             Problem::Grpc(code) => write!(f, "it answered gRPC {}", grpc_name(*code)),

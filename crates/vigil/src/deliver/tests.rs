@@ -304,6 +304,16 @@ fn connections_that_break_are_made_again() {
 }
 
 #[test]
+fn a_port_that_speaks_something_else_is_named() {
+    let server = HttpServer::start(vec![Reply::Garbage, Reply::Garbage], OK);
+    let (delivery, told) = start(http(&server.url()));
+    delivery.offer(spans(1, 10));
+    assert_eq!(finish(&delivery, LONG).delivered, 1);
+    let why = "what answered does not speak HTTP/1.1; are port and protocol right?";
+    assert_eq!(told.lines()[0], format!("traces cannot be delivered to backend, retrying: {why}"));
+}
+
+#[test]
 fn a_collector_that_comes_up_late_gets_everything() {
     let vacant = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let (delivery, told) = start(http(&format!("http://{vacant}")));

@@ -190,7 +190,8 @@ pub(super) async fn read_answer(mut body: Incoming) -> Result<(Vec<u8>, HeaderMa
 /// What to tell of a request that got no answer.
 pub(super) fn problem_of(error: &hyper_util::client::legacy::Error) -> Problem {
     if !error.is_connect() {
-        return Problem::Closed;
+        let hyper = error.source().and_then(|error| error.downcast_ref::<hyper::Error>());
+        return if hyper.is_some_and(hyper::Error::is_parse) { Problem::NotHttp } else { Problem::Closed };
     }
     let mut why = "no connection".to_owned();
     let mut cause = error.source();

@@ -125,7 +125,9 @@ fn single(kind: &Kind, value: Wire<'_>, depth: usize, out: &mut Vec<u8>) -> Resu
         (Kind::Text, Wire::Bytes(bytes)) => text(std::str::from_utf8(bytes).map_err(|_| NotOtlp)?, out),
         (Kind::Hex, Wire::Bytes(bytes)) => {
             out.push(b'"');
-            bytes.iter().for_each(|byte| show(out, format_args!("{byte:02x}")));
+            const DIGITS: &[u8; 16] = b"0123456789abcdef";
+            let digit = |nibble: u8| DIGITS[usize::from(nibble & 15)];
+            out.extend(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]));
             out.push(b'"');
         }
         (Kind::Bytes, Wire::Bytes(bytes)) => {
@@ -134,16 +136,26 @@ fn single(kind: &Kind, value: Wire<'_>, depth: usize, out: &mut Vec<u8>) -> Resu
             out.push(b'"');
         }
         (Kind::Bool, Wire::Varint(number)) => out.extend_from_slice(if number == 0 { b"false" } else { b"true" }),
-        (Kind::Int64, Wire::Varint(number)) => show(out, format_args!("\"{}\"", number as i64)),
-        (Kind::Small, Wire::Varint(number)) => show(out, format_args!("{}", number as u32)),
-        (Kind::Small, Wire::Fixed32(number)) => show(out, format_args!("{number}")),
-        (Kind::Fixed64, Wire::Fixed64(number)) => show(out, format_args!("\"{number}\"")),
-        (Kind::SignedFixed64, Wire::Fixed64(number)) => show(out, format_args!("\"{}\"", number as i64)),
+        (Kind::Int64, Wire::Varint(number)) | (Kind::SignedFixed64, Wire::Fixed64(number)) => {
+            quoted(itoa::Buffer::new().format(number as i64), out);
+        }
+        (Kind::Fixed64, Wire::Fixed64(number)) => quoted(itoa::Buffer::new().format(number), out),
+        (Kind::Small, Wire::Varint(number)) => {
+            out.extend_from_slice(itoa::Buffer::new().format(number as u32).as_bytes());
+        }
+        (Kind::Small, Wire::Fixed32(number)) => out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes()),
         (Kind::Double, Wire::Fixed64(bits)) => double(f64::from_bits(bits), out),
         (Kind::Message(schema), Wire::Bytes(bytes)) => message(schema, bytes, depth, out)?,
         _ => return Err(NotOtlp),
     }
     Ok(())
+}
+
+/// A number as text: JSON's own numbers lose digits above 2⁵³.
+fn quoted(digits: &str, out: &mut Vec<u8>) {
+    out.push(b'"');
+    out.extend_from_slice(digits.as_bytes());
+    out.push(b'"');
 }
 
 fn show(out: &mut Vec<u8>, text: fmt::Arguments<'_>) {

@@ -99,7 +99,7 @@ pub(super) fn write_metric(out: &mut Vec<u8>, series: &[MetricSeries], temporali
     let def = first.metric.def();
     proto::message(out, RECORD, |out| {
         proto::bytes(out, field::NAME, def.name.as_bytes());
-        proto::bytes(out, field::DESCRIPTION, def.doc.as_bytes());
+        proto::bytes(out, field::DESCRIPTION, def.doc.trim().as_bytes());
         proto::bytes(out, field::UNIT, def.unit.as_bytes());
         match def.instrument {
             Instrument::Gauge => proto::message(out, field::GAUGE, |out| number_points(out, series)),

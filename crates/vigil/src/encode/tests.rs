@@ -232,7 +232,10 @@ fn metrics_are_read_back_and_neighbours_share_a_message() {
         let metrics = &request.resource_metrics[0].scope_metrics[0].metrics;
         assert_eq!(metrics.len(), 3);
         let def = Metric::InferenceInputTokens.def();
-        assert_eq!((&*metrics[0].name, &*metrics[0].unit, &*metrics[0].description), (def.name, def.unit, def.doc));
+        assert_eq!(
+            (&*metrics[0].name, &*metrics[0].unit, &*metrics[0].description),
+            (def.name, def.unit, def.doc.trim())
+        );
         let Some(metric::Data::Sum(sum)) = &metrics[0].data else { panic!("{:?}", metrics[0]) };
         assert_eq!((sum.aggregation_temporality, sum.is_monotonic, sum.data_points.len()), (number, true, 2));
         let point = &sum.data_points[1];

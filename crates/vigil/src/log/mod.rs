@@ -8,6 +8,7 @@ mod pretty;
 
 use crate::settings::LogFormat;
 use std::io::Write;
+use vigil_core::contract::EventKind;
 use vigil_core::fact::{EventRecord, SpanRecord, SpanStart};
 
 /// Where lines go.
@@ -53,6 +54,10 @@ impl Log {
     }
 
     pub(crate) fn event(&mut self, event: &EventRecord) {
+        // The host's own logs have their place already: whatever the host's subscriber writes them to.
+        if event.kind == EventKind::HostLog {
+            return;
+        }
         match self.format {
             Format::Pretty { color } => pretty::event(&mut self.line, event, color),
             Format::Json => json::event(&mut self.line, event),

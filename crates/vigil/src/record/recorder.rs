@@ -103,6 +103,11 @@ impl Recorder {
         self.closed.store(true, Ordering::Release);
     }
 
+    #[cfg(feature = "tracing")]
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
+    }
+
     fn append(&self, refused: &AtomicU64, write: impl FnOnce(&mut super::format::Writer<'_>)) -> bool {
         let result =
             if self.closed.load(Ordering::Relaxed) { Append::Full } else { self.buffers.append(write) };

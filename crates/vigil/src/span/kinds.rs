@@ -125,10 +125,13 @@ pub(crate) struct Root<'a> {
 
 impl Starts for Root<'_> {
     fn start_span(&self, kind: SpanKind, target: &str, attributes: &[AttrRef<'_>]) -> Span {
-        match self.recorder {
+        let span = match self.recorder {
             Some(recorder) => Span::start(recorder, self.parent, kind, target, attributes),
             None => Span::off(self.parent),
-        }
+        };
+        #[cfg(feature = "tracing")]
+        let span = span.mirrored(None, kind, target, attributes);
+        span
     }
 }
 

@@ -155,16 +155,36 @@ impl Span {
             context,
             sampled,
             #[cfg(feature = "tracing")]
-            mirror: crate::interop::mirror(kind, target, context, attributes),
+            mirror: None,
         }
+    }
+
+    /// Lets the span appear to whoever subscribes to `tracing`, below its parent's mirror where there is one.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn mirrored(
+        mut self,
+        parent: Option<&tracing::Span>,
+        kind: SpanKind,
+        target: &str,
+        attributes: &[AttrRef<'_>],
+    ) -> Self {
+        if crate::interop::is_anyone_interested() {
+            let context = self.has_context().then_some(self.context);
+            let ambient = self.ambient();
+            self.mirror = crate::interop::mirror(parent, ambient, context, kind, target, attributes);
+        }
+        self
     }
 
     pub(crate) fn child(&self, kind: SpanKind, target: &str, attributes: &[AttrRef<'_>]) -> Span {
         let parent = self.as_parent();
-        match &self.recorder {
+        let span = match &self.recorder {
             Some(recorder) => Span::start(recorder, parent, kind, target, attributes),
             None => Span::off(parent),
-        }
+        };
+        #[cfg(feature = "tracing")]
+        let span = span.mirrored(self.mirror.as_ref(), kind, target, attributes);
+        span
     }
 
     fn as_parent(&self) -> Parent {
@@ -329,6 +349,10 @@ impl Span {
         if attributes.is_empty() {
             return;
         }
+        #[cfg(feature = "tracing")]
+        if let Some(mirror) = &self.mirror {
+            crate::interop::record(mirror, attributes);
+        }
         if let Some(recorder) = &self.recorder {
             recorder.set(self.context.span_id, attributes);
         }
@@ -344,6 +368,10 @@ impl Span {
     pub(crate) fn end(&mut self, ended: EndedAs<'_>) {
         if let Some(recorder) = self.recorder.take() {
             recorder.end(self.context.span_id, ended, &[]);
+        }
+        #[cfg(feature = "tracing")]
+        if let Some(mirror) = self.mirror.take() {
+            crate::interop::record_end(&mirror, ended);
         }
     }
 

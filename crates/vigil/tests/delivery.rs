@@ -1,0 +1,254 @@
+//! From handles to the wire, over real sockets, decoded by somebody else's code.
+#![expect(clippy::disallowed_methods, reason = "tests measure time and start threads")]
+
+mod support;
+
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use prost::Message;
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+use support::{Answer, Server};
+use vigil::{Builder, ErrorType, OperatingMode, Provider, Telemetry, Usage};
+
+fn builder(variables: &[(&str, &str)]) -> Builder {
+    vigil::from_env("test").environment(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
+}
+
+fn small_run(telemetry: &Telemetry) {
+    let agent = telemetry.agent_span("session-1", "tester");
+    let mut chat = agent.chat_span(Provider::ANTHROPIC, "claude-sonnet-4-5");
+    chat.record_token_usage(Usage::anthropic(10, 20).cache(30, 40));
+    chat.finish();
+    agent.record_mode_transition(OperatingMode::Explore, OperatingMode::Execute);
+    agent.tool_span("search", "call-1").fail(ErrorType::TIMEOUT);
+    agent.finish();
+}
+
+#[test]
+fn l7_c8_a_run_arrives_as_standard_otlp_with_parents_kinds_and_tokens() {
+    let server = Server::start(Answer::Ok);
+    let telemetry = builder(&[
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &server.url()),
+        ("OTEL_SERVICE_NAME", "named"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=test"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "x-key=value"),
+    ])
+    .start();
+    small_run(&telemetry);
+    let receipt = telemetry.shutdown(Duration::from_secs(5));
+    assert!(receipt.is_complete(), "{receipt}");
+    assert_eq!((receipt.traces.recorded, receipt.traces.delivered), (3, 3));
+
+    let traces: Vec<_> =
+        server.bodies("/v1/traces").iter().map(|body| ExportTraceServiceRequest::decode(&body[..]).unwrap()).collect();
+    let resource = traces[0].resource_spans[0].resource.as_ref().unwrap();
+    let text = |value: &opentelemetry_proto::tonic::common::v1::KeyValue| match value.value.clone().unwrap().value {
+        Some(Value::StringValue(text)) => text,
+        other => format!("{other:?}"),
+    };
+    let resource: HashMap<_, _> = resource.attributes.iter().map(|kv| (kv.key.clone(), text(kv))).collect();
+    assert_eq!(resource["service.name"], "named");
+    assert_eq!(resource["deployment.environment.name"], "test");
+
+    let spans: Vec<_> =
+        traces.into_iter().flat_map(|t| t.resource_spans).flat_map(|r| r.scope_spans).flat_map(|s| s.spans).collect();
+    let span =
+        |name: &str| spans.iter().find(|span| span.name == name).unwrap_or_else(|| panic!("{name} in {spans:#?}"));
+    let (agent, chat, tool) =
+        (span("invoke_agent tester"), span("chat claude-sonnet-4-5"), span("execute_tool search"));
+    assert_eq!((agent.kind, chat.kind, tool.kind), (1, 3, 1));
+    assert!(agent.parent_span_id.is_empty());
+    assert_eq!((&chat.parent_span_id, &tool.parent_span_id), (&agent.span_id, &agent.span_id));
+    assert!(
+        spans
+            .iter()
+            .all(|span| span.trace_id == agent.trace_id && span.start_time_unix_nano <= span.end_time_unix_nano)
+    );
+    assert_eq!(tool.status.as_ref().unwrap().code, 2);
+    let attribute = |key: &str| chat.attributes.iter().find(|kv| kv.key == key).and_then(|kv| kv.value.clone()?.value);
+    assert_eq!(attribute("gen_ai.usage.input_tokens"), Some(Value::IntValue(80)));
+    assert_eq!(attribute("gen_ai.usage.output_tokens"), Some(Value::IntValue(20)));
+    assert_eq!(attribute("gen_ai.usage.cache_read.input_tokens"), Some(Value::IntValue(30)));
+
+    let logs: Vec<_> =
+        server.bodies("/v1/logs").iter().map(|body| ExportLogsServiceRequest::decode(&body[..]).unwrap()).collect();
+    let names: Vec<_> = logs
+        .iter()
+        .flat_map(|l| &l.resource_logs)
+        .flat_map(|r| &r.scope_logs)
+        .flat_map(|s| &s.log_records)
+        .map(|r| r.event_name.as_str())
+        .collect();
+    assert!(names == ["vigil.mode.transition"], "{names:?}");
+
+    let metrics: Vec<_> = server
+        .bodies("/v1/metrics")
+        .iter()
+        .map(|body| ExportMetricsServiceRequest::decode(&body[..]).unwrap())
+        .collect();
+    let names: Vec<_> = metrics
+        .iter()
+        .flat_map(|m| &m.resource_metrics)
+        .flat_map(|r| &r.scope_metrics)
+        .flat_map(|s| &s.metrics)
+        .map(|m| m.name.as_str())
+        .collect();
+    assert!(
+        names.contains(&"gen_ai.client.inference.duration") && names.contains(&"life.tool.executions"),
+        "{names:?}"
+    );
+
+    let request = &server.requests()[0];
+    let header = |name: &str| request.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str());
+    assert_eq!((header("x-key"), header("content-type")), (Some("value"), Some("application/x-protobuf")));
+    assert!(header("user-agent").unwrap().starts_with("Vigil/"));
+}
+
+#[test]
+fn l6_without_an_endpoint_there_is_the_log_and_nothing_else() {
+    let telemetry = builder(&[("VIGIL_LOG_FORMAT", "off")]).start();
+    assert!(!telemetry.is_on());
+    let telemetry = builder(&[]).log_writer(std::io::sink()).start();
+    assert!(telemetry.is_on() && telemetry.destinations().is_empty());
+    small_run(&telemetry);
+    let receipt = telemetry.shutdown(Duration::from_secs(5));
+    assert_eq!((receipt.traces.recorded, receipt.metrics.recorded, receipt.destinations.len()), (3, 0, 0));
+}
+
+#[test]
+fn c7_l1_disabled_by_the_environment_records_nothing_and_still_hands_the_trace_on() {
+    let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let telemetry = builder(&[
+        ("OTEL_SDK_DISABLED", "true"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9"),
+        ("TRACEPARENT", parent),
+    ])
+    .start();
+    assert!(!telemetry.is_on());
+    let agent = telemetry.agent_span("s", "a");
+    assert_eq!(agent.traceparent().as_deref(), Some(parent));
+    assert_eq!(agent.child_env().collect::<Vec<_>>(), [("TRACEPARENT", parent.to_owned())]);
+    agent.finish();
+    assert_eq!(telemetry.shutdown(Duration::from_secs(1)), vigil::Receipt::default());
+}
+
+#[test]
+fn traceparent_from_the_environment_is_the_parent_of_roots_and_goes_on_to_children() {
+    let server = Server::start(Answer::Ok);
+    let telemetry = builder(&[
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &server.url()),
+        ("TRACEPARENT", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
+    ])
+    .start();
+    let agent = telemetry.agent_span("s", "a");
+    let handed_on = agent.traceparent().unwrap();
+    assert!(handed_on.starts_with("00-0af7651916cd43dd8448eb211c80319c-") && !handed_on.contains("b7ad6b7169203331"));
+    agent.finish();
+    telemetry.shutdown(Duration::from_secs(5));
+    let body = &server.bodies("/v1/traces")[0];
+    let request = ExportTraceServiceRequest::decode(&body[..]).unwrap();
+    let span = &request.resource_spans[0].scope_spans[0].spans[0];
+    assert_eq!(span.parent_span_id, [0xb7, 0xad, 0x6b, 0x71, 0x69, 0x20, 0x33, 0x31]);
+}
+
+#[test]
+fn c6_a_dead_collector_costs_the_deadline_and_a_true_receipt() {
+    for (answer, refused) in [(Answer::Hang, false), (Answer::Status(503), false), (Answer::Ok, true)] {
+        let server = Server::start(answer);
+        let url = if refused { "http://127.0.0.1:9".to_owned() } else { server.url() };
+        let telemetry = builder(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &url)]).start();
+        small_run(&telemetry);
+        let before = Instant::now();
+        let receipt = telemetry.shutdown(Duration::from_millis(400));
+        let took = before.elapsed();
+        assert!(took < Duration::from_millis(500), "{answer:?} took {took:?}");
+        assert_eq!(
+            (receipt.traces.recorded, receipt.traces.delivered, receipt.traces.lost.total()),
+            (3, 0, 3),
+            "{receipt}"
+        );
+    }
+}
+
+#[test]
+fn a_refusal_for_good_is_not_delivery() {
+    let server = Server::start(Answer::Status(400));
+    let telemetry = builder(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &server.url())]).start();
+    small_run(&telemetry);
+    let receipt = telemetry.shutdown(Duration::from_secs(5));
+    assert_eq!(
+        (receipt.traces.delivered, receipt.traces.lost.get(vigil::deliver::LossReason::Rejected)),
+        (0, 3),
+        "{receipt}"
+    );
+    assert!(!receipt.is_complete());
+}
+
+#[test]
+fn sampling_drops_spans_and_keeps_totals_and_events_true() {
+    let server = Server::start(Answer::Ok);
+    let telemetry =
+        builder(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &server.url()), ("OTEL_TRACES_SAMPLER", "always_off")]).start();
+    small_run(&telemetry);
+    let receipt = telemetry.shutdown(Duration::from_secs(5));
+    assert_eq!(receipt.traces.recorded, 0);
+    assert!(receipt.metrics.delivered > 0 && receipt.logs.delivered > 0);
+    assert!(server.bodies("/v1/traces").is_empty());
+}
+
+#[test]
+fn a_signal_that_is_not_wanted_is_not_sent() {
+    let server = Server::start(Answer::Ok);
+    let telemetry = builder(&[
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &server.url()),
+        ("OTEL_METRICS_EXPORTER", "none"),
+        ("OTEL_LOGS_EXPORTER", "none"),
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip"),
+    ])
+    .start();
+    small_run(&telemetry);
+    let receipt = telemetry.shutdown(Duration::from_secs(5));
+    assert!(receipt.is_complete(), "{receipt}");
+    let requests = server.requests();
+    assert!(!requests.is_empty() && requests.iter().all(|request| request.path == "/v1/traces"));
+    assert!(requests[0].headers.contains(&("content-encoding".to_owned(), "gzip".to_owned())));
+}
+
+#[test]
+fn what_does_not_fit_in_the_buffer_is_counted_exactly_and_told() {
+    let server = Server::start(Answer::Ok);
+    let telemetry = builder(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &server.url())]).buffer_bytes(4 << 10).start();
+    let agent = telemetry.agent_span("s", "a");
+    let total: u64 = 5_000;
+    for number in 0..total {
+        agent.tool_span("t", &number.to_string()).finish();
+    }
+    agent.finish();
+    let receipt = telemetry.shutdown(Duration::from_secs(5));
+    let lost = receipt.traces.lost.get(vigil::deliver::LossReason::BufferFull);
+    assert!(lost > 0, "a buffer of 4 KiB holds {total} spans?");
+    assert_eq!(receipt.traces.delivered + lost, total + 1, "{receipt}");
+    let told = server.bodies("/v1/logs").iter().any(|body| body.windows(10).any(|bytes| bytes == b"vigil.loss"));
+    assert!(told);
+}
+
+#[test]
+fn b7_a_second_telemetry_replaces_nothing() {
+    let first = builder(&[]).log_format(vigil::LogFormat::Off).start();
+    let second = builder(&[]).log_format(vigil::LogFormat::Off).start();
+    first.install().unwrap();
+    assert!(second.install().is_err());
+    vigil::tool_span("free", "1").finish();
+}
+
+#[test]
+fn dropping_the_last_value_delivers() {
+    let server = Server::start(Answer::Ok);
+    let telemetry = builder(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &server.url())]).start();
+    small_run(&telemetry.clone());
+    drop(telemetry);
+    assert_eq!(server.bodies("/v1/traces").len(), 1);
+}

@@ -1,0 +1,89 @@
+//! A small OTLP/HTTP server over real sockets, for tests.
+#![allow(dead_code, reason = "each test file uses what it needs")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// One request as it came.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) path: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+/// What the server does with a request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Answer {
+    Ok,
+    Status(u16),
+    Hang,
+}
+
+pub(crate) struct Server {
+    pub(crate) port: u16,
+    requests: Arc<Mutex<Vec<Request>>>,
+}
+
+impl Server {
+    pub(crate) fn start(answer: Answer) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let requests = Arc::<Mutex<Vec<Request>>>::default();
+        let kept = requests.clone();
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let kept = kept.clone();
+                std::thread::spawn(move || while serve(&stream, answer, &kept).is_some() {});
+            }
+        });
+        Self { port, requests }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    pub(crate) fn requests(&self) -> Vec<Request> {
+        self.requests.lock().unwrap().clone()
+    }
+
+    /// Bodies sent to `path`.
+    pub(crate) fn bodies(&self, path: &str) -> Vec<Vec<u8>> {
+        self.requests().into_iter().filter(|request| request.path == path).map(|request| request.body).collect()
+    }
+}
+
+fn serve(stream: &TcpStream, answer: Answer, kept: &Mutex<Vec<Request>>) -> Option<()> {
+    let mut reader = BufReader::new(stream);
+    let mut line = String::new();
+    reader.read_line(&mut line).ok().filter(|read| *read > 0)?;
+    let path = line.split(' ').nth(1)?.to_owned();
+    let mut headers = Vec::new();
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok()?;
+        let Some((name, value)) = line.trim_end().split_once(": ") else { break };
+        if name.eq_ignore_ascii_case("content-length") {
+            length = value.parse().ok()?;
+        }
+        headers.push((name.to_ascii_lowercase(), value.to_owned()));
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    kept.lock().unwrap().push(Request { path, headers, body });
+    let mut stream = stream;
+    match answer {
+        Answer::Hang => std::thread::sleep(Duration::from_secs(60)),
+        Answer::Ok => stream
+            .write_all(b"HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\ncontent-length: 0\r\n\r\n")
+            .ok()?,
+        Answer::Status(status) => {
+            stream.write_all(format!("HTTP/1.1 {status} x\r\ncontent-length: 0\r\n\r\n").as_bytes()).ok()?
+        }
+    }
+    Some(())
+}
