@@ -128,10 +128,6 @@ impl<'de> Deserialize<'de> for Number {
 pub(crate) struct Flag(Option<bool>);
 
 impl Flag {
-    pub(crate) fn get(self) -> Option<bool> {
-        self.0
-    }
-
     /// Whether the value is there and true.
     pub(crate) fn is_set(self) -> bool {
         self.0 == Some(true)
@@ -252,6 +248,12 @@ impl<'de> Deserialize<'de> for Name<'de> {
     }
 }
 
+/// What every [`record!`] knows.
+pub(crate) trait Record {
+    /// Whether the value was an object at all.
+    fn is_present(&self) -> bool;
+}
+
 /// A struct read from a JSON object by field names (several names may mean the same field). Anything but an
 /// object reads as the default.
 macro_rules! record {
@@ -260,9 +262,14 @@ macro_rules! record {
         #[derive(Clone, Debug, Default)]
         pub(crate) struct $name<'a> {
             $(pub(crate) $field: $type,)*
-            /// Whether the value was an object at all.
-            pub(crate) present: bool,
-            pub(crate) lifetime: std::marker::PhantomData<&'a ()>,
+            present: bool,
+            lifetime: std::marker::PhantomData<&'a ()>,
+        }
+
+        impl $crate::lenient::Record for $name<'_> {
+            fn is_present(&self) -> bool {
+                self.present
+            }
         }
 
         impl<'de: 'a, 'a> serde::de::Deserialize<'de> for $name<'a> {
@@ -325,10 +332,10 @@ mod tests {
             [r#"{"name":1,"count":[],"on":"yes","items":{}}"#, r#"{"name":{"a":1},"count":null,"on":2,"items":"x"}"#]
         {
             let sample = read(json);
-            assert!(sample.present);
+            assert!(sample.is_present());
             assert_eq!(sample.name.get(), None);
             assert_eq!(sample.count.count(), None);
-            assert_eq!(sample.on.get(), None);
+            assert!(!sample.on.is_set());
             assert!(sample.items.0.is_empty());
         }
     }
@@ -336,7 +343,7 @@ mod tests {
     #[test]
     fn a_value_that_is_no_object_is_an_absent_record() {
         for json in ["1", "-1.5", "null", "true", "\"x\"", "[1,[2]]"] {
-            assert!(!read(json).present, "{json}");
+            assert!(!read(json).is_present(), "{json}");
         }
     }
 

@@ -105,6 +105,7 @@ pub struct Observer {
     files: HashMap<u64, SubAgentFile>,
     main_file: LineSplitter,
     session: Session,
+    backlog: Backlog,
     counters: Counters,
     bytes: u64,
     lines_since_telling: u64,
@@ -117,6 +118,17 @@ struct SubAgentFile {
     /// A sub-agent of another process of the session.
     foreign: bool,
 }
+
+/// Lines of the session file that are ahead of the stream: kept until it has caught up.
+#[derive(Debug, Default)]
+struct Backlog {
+    lines: Vec<u8>,
+    /// The message the stream has not shown yet.
+    waits_for: Option<u64>,
+}
+
+/// Bytes of lines that are kept until the stream has caught up; beyond that they are read as they are.
+const BACKLOG_LIMIT: usize = 4 * 1024 * 1024;
 
 /// What is counted while a record is read.
 #[derive(Clone, Debug)]
@@ -189,6 +201,7 @@ impl Observer {
             files: HashMap::new(),
             main_file: LineSplitter::new(LINE_LIMIT),
             session: Session::new(options),
+            backlog: Backlog::default(),
             counters: Counters { format: Format::Unknown, lines: 0, bad_lines: 0, oversize_lines: 0 },
             bytes: 0,
             lines_since_telling: 0,
@@ -252,6 +265,7 @@ impl Observer {
         self.session.transcript_seen = true;
         match file {
             TranscriptFile::Main => {
+                self.read_backlog();
                 let mut splitter = std::mem::replace(&mut self.main_file, LineSplitter::new(LINE_LIMIT));
                 splitter.push(bytes, |line| self.main_line(line));
                 self.main_file = splitter;
@@ -277,6 +291,9 @@ impl Observer {
 
     /// Everything that became final since the last call.
     pub fn drain(&mut self) -> Vec<Fact> {
+        if self.backlog.waits_for.is_some_and(|message| self.session.knows_chat(message)) {
+            self.read_backlog();
+        }
         self.session.tell_ready();
         std::mem::take(&mut self.session.facts)
     }
@@ -288,6 +305,12 @@ impl Observer {
         splitter.finish(|line| self.line(line, at));
         let mut main_file = std::mem::replace(&mut self.main_file, LineSplitter::new(LINE_LIMIT));
         main_file.finish(|line| self.main_line(line));
+        self.read_backlog();
+        if self.backlog.waits_for.is_some() {
+            // The stream never showed it: it was cut, or not all of it was seen.
+            self.session.has_gap = true;
+            self.read_backlog();
+        }
         for (_, mut file) in std::mem::take(&mut self.files) {
             file.splitter.finish(|line| self.sub_line(&file.agent_id, line, file.foreign));
         }
@@ -383,9 +406,36 @@ impl Observer {
     }
 
     fn main_line(&mut self, line: &[u8]) {
-        if !line.trim_ascii().is_empty() {
-            self.parse(line, |this, line| claude::transcript::main_line(&mut this.session, line));
+        if line.trim_ascii().is_empty() {
+            return;
+        }
+        let full = self.backlog.lines.len() + line.len() > BACKLOG_LIMIT;
+        if self.backlog.waits_for.is_none() {
+            let mut ahead = None;
+            self.parse(line, |this, line| {
+                ahead = claude::transcript::ahead_of_stream(&this.session, line).filter(|_| !full);
+                if ahead.is_none() {
+                    claude::transcript::main_line(&mut this.session, line);
+                }
+            });
+            self.backlog.waits_for = ahead;
             self.tell_now_and_then();
+        }
+        if self.backlog.waits_for.is_some() {
+            self.backlog.lines.extend_from_slice(line);
+            self.backlog.lines.push(b'\n');
+            if full {
+                self.session.has_gap = true;
+                self.read_backlog();
+            }
+        }
+    }
+
+    /// Reads again what was ahead of the stream.
+    fn read_backlog(&mut self) {
+        let backlog = std::mem::take(&mut self.backlog);
+        for line in backlog.lines.split(|byte| *byte == b'\n') {
+            self.main_line(line);
         }
     }
 

@@ -61,17 +61,21 @@ impl Report<'_> {
         let how = match &summary.outcome {
             Outcome::Ok => styles.paint(Style::Good, "finished"),
             Outcome::Cancelled => styles.paint(Style::Notable, "was cancelled"),
-            Outcome::Error(_) => styles.paint(Style::Bad, &format!("failed: {}", printable(&summary.reason))),
+            Outcome::Error(error) => {
+                let why = summary.reason.as_deref().unwrap_or(error.as_str());
+                styles.paint(Style::Bad, &format!("failed: {}", printable(why)))
+            }
         };
         let mut text = format!("{name} {how}");
         if let Some(time) = summary.duration {
             let _a_string_takes_all = write!(text, " after {}", duration(time));
         }
-        match self.process {
-            Some(ProcessEnd { exit_code: Some(code), .. }) if !summary.reason.contains("exit status") => {
-                let _a_string_takes_all = write!(text, ", exit status {code}");
-            }
-            _ => {}
+        // Said when it says more than the outcome does.
+        let told = summary.reason.as_deref().is_some_and(|reason| reason.contains("exit status"));
+        if let Some(code) = self.process.and_then(|process| process.exit_code).filter(|_| !told)
+            && (code == 0) != (summary.outcome == Outcome::Ok)
+        {
+            let _a_string_takes_all = write!(text, ", exit status {code}");
         }
         text
     }

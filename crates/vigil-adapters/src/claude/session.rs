@@ -16,6 +16,7 @@ use super::records::{
 };
 use super::tokens::Tokens;
 use super::wire;
+use crate::lenient::Record as _;
 use crate::observer::Options;
 use std::collections::{HashMap, HashSet, VecDeque};
 use vigil_core::fact::{Fact, UnixNanos};
@@ -765,7 +766,7 @@ impl Session {
 
     fn tool_result(&mut self, id: &str, block: &wire::Block<'_>, line: &wire::Line<'_>, time: Option<UnixNanos>) {
         let meta = line.tool_result_meta.0.iter().find(|meta| meta.id.get() == Some(id));
-        let decision = meta.map(|meta| &meta.permission_decision).filter(|decision| decision.present);
+        let decision = meta.map(|meta| &meta.permission_decision).filter(|decision| decision.is_present());
         let decision = decision.unwrap_or(&line.permission_decision);
         let failed = block.is_error.is_set();
         if let Some(tool) = self.tools.get_mut(&key(id)) {
@@ -837,4 +838,4 @@ fn complete(chat: &mut Chat, stop_reason: &str, tokens: Tokens, source: UsageSou
 }
 
 /// The model of messages the program makes up itself.
-const SYNTHETIC: &str = "<synthetic>";
+pub(crate) const SYNTHETIC: &str = "<synthetic>";

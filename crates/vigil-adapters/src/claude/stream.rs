@@ -21,6 +21,8 @@ pub(crate) fn line(session: &mut Session, line: &wire::Line<'_>, at: Option<Unix
     if session.live {
         session.run_began(0, time);
     }
+    // Anything but a lone result: this stream shows messages, or will.
+    session.stream_structured |= line.kind.get() != Some("result");
     match line.kind.or_empty() {
         "system" => system(session, line, time),
         "assistant" => assistant(session, line, time),
@@ -48,14 +50,12 @@ fn lane_of(session: &mut Session, line: &wire::Line<'_>) -> Option<u32> {
 }
 
 fn assistant(session: &mut Session, line: &wire::Line<'_>, time: Option<UnixNanos>) {
-    session.stream_structured = true;
     if let Some(lane) = lane_of(session, line) {
         session.message(lane, Source::Stream, line, time);
     }
 }
 
 fn user(session: &mut Session, line: &wire::Line<'_>, time: Option<UnixNanos>) {
-    session.stream_structured = true;
     let Some(lane) = lane_of(session, line) else { return };
     if !session.tool_results(lane, Source::Stream, line, time) {
         session.advance(lane, Source::Stream, time);
@@ -81,10 +81,7 @@ fn system(session: &mut Session, line: &wire::Line<'_>, time: Option<UnixNanos>)
                 session.fallback(lane, Source::Stream, line, time);
             }
         }
-        "compact_boundary" => {
-            session.stream_structured = true;
-            session.compaction(Source::Stream, line, time);
-        }
+        "compact_boundary" => session.compaction(Source::Stream, line, time),
         "background_tasks_changed" | "status" | "hook_started" | "hook_progress" | "hook_response" | "thinking_tokens"
         | "informational" | "model_refusal_no_fallback" | "local_command" | "api_error" | "stop_hook_summary"
         | "turn_duration" => {}
@@ -94,7 +91,6 @@ fn system(session: &mut Session, line: &wire::Line<'_>, time: Option<UnixNanos>)
 
 /// The head of a turn; the first one also introduces the process.
 fn init(session: &mut Session, line: &wire::Line<'_>, time: Option<UnixNanos>) {
-    session.stream_structured = true;
     for (field, slot) in [
         (&line.cwd, &mut session.cwd),
         (&line.version, &mut session.version),

@@ -335,7 +335,10 @@ impl Session {
         let end = tool.end.unwrap_or(ToolEnd::Cancelled);
         let run_end = self.runs.get(tool.run).and_then(|run| run.time.end).or(self.ended_at);
         let known_end = tool.time.end.or(run_end.filter(|_| tool.end.is_none()));
-        let (start, finish) = ends(tool.time.start, known_end, self.fallback_time());
+        // Releases without times on messages: the sub-agent it started has some.
+        let sub_agent = self.lane_of_tool(&tool.id).and_then(|lane| self.lanes.get(&lane)).map(|lane| lane.time);
+        let known_start = tool.time.start.or(sub_agent.and_then(|time| time.start));
+        let (start, finish) = ends(known_start, known_end, self.fallback_time());
         let (outcome, status) = match end {
             ToolEnd::Ok => (Outcome::Ok, ToolStatus::Ok),
             ToolEnd::Failed => (Outcome::Error(ErrorType::TOOL_ERROR), ToolStatus::Error),
@@ -533,6 +536,11 @@ impl Session {
             attributes,
             links: Vec::new(),
         }));
+    }
+
+    /// Whether a chat with this key was seen in this session.
+    pub(crate) fn knows_chat(&self, chat: u64) -> bool {
+        self.chats.contains_key(&chat) || self.told.contains(chat)
     }
 
     /// Whether a tool call with this id was seen in this session.

@@ -4,6 +4,7 @@
 //! message carries its `stop_reason`; otherwise `output` is a placeholder and must not be used.
 
 use super::wire;
+use crate::lenient::Record as _;
 use std::collections::BTreeMap;
 use vigil_core::usage::Usage;
 
@@ -23,7 +24,7 @@ pub(crate) struct Tokens {
 
 impl Tokens {
     pub(crate) fn of_message(usage: &wire::Usage<'_>) -> Option<Self> {
-        usage.present.then(|| Self {
+        usage.is_present().then(|| Self {
             input: usage.input.count().unwrap_or(0),
             output: usage.output.count().unwrap_or(0),
             cache_read: usage.cache_read.count().unwrap_or(0),

@@ -34,6 +34,20 @@ pub(crate) struct Progress {
     pub(crate) has_budget: bool,
 }
 
+/// The message of a line that is ahead of the stream: the process being watched wrote it, and its stream has not
+/// shown it yet. Such a line, and what follows it, is to be read again later.
+pub(crate) fn ahead_of_stream(session: &Session, line: &wire::Line<'_>) -> Option<u64> {
+    let open = session.live && !builds(session) && !session.has_gap;
+    let remark = line.message.model.or_empty() == super::session::SYNTHETIC && !line.is_api_error_message.is_set();
+    if !open || line.kind.get() != Some("assistant") || remark {
+        return None;
+    }
+    let message = key(line.message.id.some()?);
+    let unseen = !session.knows_chat(message);
+    let ours = matches!((line.time(), session.process_started), (Some(time), Some(started)) if time >= started);
+    (unseen && ours).then_some(message)
+}
+
 /// One line of the session file.
 pub(crate) fn main_line(session: &mut Session, line: &wire::Line<'_>) {
     if !session.identify(line) {
@@ -233,7 +247,7 @@ fn assistant(session: &mut Session, line: &wire::Line<'_>, time: Option<UnixNano
         meet_run(session, turn);
     } else if session.told.contains(message) {
         meet_run(session, 0);
-    } else if !session.progress.in_run || (session.has_result && !session.has_gap) || line.message.model.or_empty() == "<synthetic>" {
+    } else if !session.progress.in_run || (session.has_result && !session.has_gap) || line.message.model.or_empty() == super::session::SYNTHETIC {
         // Another process's: the stream of this one shows every message of its main loop.
         forget_pending(session);
         return;

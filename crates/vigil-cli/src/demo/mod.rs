@@ -1,14 +1,26 @@
-//! `vigil demo`.
+//! `vigil demo`: a small agent that really works, observed by the SDK as any user would.
+//!
+//! [`agent`] is the agent and the guide to observing one; everything else serves it. Its model is a scripted server
+//! inside the program ([`server`], [`script`]) unless `--live` names a real one; HTTP ([`model`]), tools ([`tools`])
+//! and telemetry are real either way. The tree that is shown is read back from the OTLP bytes that would be sent
+//! ([`trace`], [`tree`]), not from the agent.
+//!
+//! It touches one folder of its own below the system's temporary one ([`scratch`]) and removes it, and listens on
+//! the loopback alone. With the script it takes under two seconds, and at most [`command::DELIVERY_TIME`] more for
+//! an endpoint that does not answer.
 
-use clap::Args;
-use std::process::ExitCode;
+mod agent;
+mod args;
+mod command;
+mod content;
+mod model;
+mod purse;
+mod scratch;
+mod script;
+mod server;
+mod tools;
+mod trace;
+mod tree;
 
-/// Arguments of `vigil demo`.
-#[derive(Args, Debug)]
-pub(crate) struct DemoArgs {}
-
-/// Runs the demo.
-pub(crate) fn run(_arguments: DemoArgs) -> ExitCode {
-    crate::output::to_stderr("vigil: the demo is not part of this build\n");
-    ExitCode::FAILURE
-}
+pub(crate) use args::DemoArgs;
+pub(crate) use command::run;

@@ -2,8 +2,8 @@
 //!
 //! A path is relative, has no `..` and leads through no symbolic link out of the folder. A command is one of
 //! [`COMMANDS`], word for word, so a model can write what it likes and still run nothing of its own. A command has
-//! [`COMMAND_TIME`], an empty environment but for `PATH` and the trace context, and its process group is killed
-//! with it. A text is cut after [`RESULT_BYTES`].
+//! [`COMMAND_TIME`], an empty environment but for `PATH` and the trace context, and is killed with all it
+//! started when its time is over. A text is cut after [`RESULT_BYTES`].
 
 use super::model::{ToolCall, ToolDefinition};
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -204,11 +204,11 @@ fn wait(mut child: Child) -> io::Result<Outcome> {
             status => break status,
         }
     };
-    // What the command left behind goes with it; it would keep the pipes open.
-    if let Some(group) = Pid::from_raw(child.id().cast_signed()) {
-        drop(kill_process_group(group, Signal::KILL));
-    }
     if status.is_none() {
+        // Not waited for yet, so its number still names its group.
+        if let Some(group) = Pid::from_raw(child.id().cast_signed()) {
+            let _gone_by_itself = kill_process_group(group, Signal::KILL);
+        }
         child.wait()?;
     }
     let text = [output, errors].map(|reader| reader.join().unwrap_or_default()).concat();

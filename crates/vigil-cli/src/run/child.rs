@@ -95,6 +95,7 @@ pub(crate) fn start(
     command: &[OsString],
     environment: &[(&str, String)],
     output: Output,
+    signals: Signals,
 ) -> Result<Running, CannotStart> {
     let Some((program, arguments)) = command.split_first() else {
         return Err(CannotStart { exit: NOT_FOUND, why: "no command was given".into() });
@@ -109,6 +110,7 @@ pub(crate) fn start(
         Output::Piped { stdout, stderr } => (Some(stdout), stderr),
     };
     for command in [&mut prepared, &mut by_shell] {
+        signals.release_in(command);
         command.envs(environment.iter().map(|(name, value)| (name, value)));
         let ends = [stdout.as_ref(), stderr.as_ref()].map(|end| end.map(OwnedFd::try_clone).transpose());
         let [stdout, stderr] = ends.map(|end| end.map_err(|error| cannot_start(program, &error)));
@@ -132,12 +134,15 @@ pub(crate) fn start(
 }
 
 /// Becomes the command, unobserved. Returns only when that cannot be done.
-pub(crate) fn become_it(command: &[OsString]) -> CannotStart {
+pub(crate) fn become_it(command: &[OsString], signals: Signals) -> CannotStart {
     use std::os::unix::process::CommandExt;
     let Some((program, arguments)) = command.split_first() else {
         return CannotStart { exit: NOT_FOUND, why: "no command was given".into() };
     };
-    cannot_start(program, &Command::new(program).args(arguments).exec())
+    let mut prepared = Command::new(program);
+    prepared.args(arguments);
+    signals.release_in(&mut prepared);
+    cannot_start(program, &prepared.exec())
 }
 
 fn cannot_start(program: &OsString, error: &io::Error) -> CannotStart {
@@ -272,7 +277,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_started_says_why() {
-        let start = |program: &str| start(&[program.into()], &[], Output::Inherited).unwrap_err();
+        let start = |program: &str| start(&[program.into()], &[], Output::Inherited, Signals::block()).unwrap_err();
         let missing = start("no-such-program-anywhere");
         assert_eq!((missing.exit, missing.why.as_str()), (NOT_FOUND, "not found in PATH"));
         let directory = start("/tmp");

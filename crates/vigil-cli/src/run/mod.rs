@@ -52,7 +52,7 @@ pub(crate) fn run(arguments: RunArgs) -> ExitCode {
             if !arguments.quiet {
                 to_stderr(&format!("vigil: the command runs unobserved: {error}\n"));
             }
-            child::become_it(&arguments.command)
+            child::become_it(&arguments.command, signals)
         }
     };
     // Told even when quiet: nobody else says why nothing ran.
@@ -70,6 +70,7 @@ struct Prepared {
     pump: Option<JoinHandle<pump::Ended>>,
     /// Closed when the child has ended, which the pump notices.
     child_lives: io::PipeWriter,
+    signals: Signals,
     signal_thread: SignalThread,
     /// What the signal thread exits with when it is asked to end after the child did.
     exit_status: Arc<AtomicU8>,
@@ -125,6 +126,7 @@ impl Prepared {
             watch,
             pump,
             child_lives,
+            signals,
             signal_thread,
             exit_status,
             trace_parent,
@@ -134,7 +136,7 @@ impl Prepared {
 
     fn run(self, arguments: &RunArgs) -> Result<ExitCode, child::CannotStart> {
         let environment: Vec<_> = self.trace_parent.map(|value| ("TRACEPARENT", value)).into_iter().collect();
-        let running: Running = child::start(&arguments.command, &environment, self.output)?;
+        let running: Running = child::start(&arguments.command, &environment, self.output, self.signals)?;
         self.signal_thread.serve(&running);
         let waited = running.wait();
         let ended_at = pump::now();
@@ -152,7 +154,7 @@ impl Prepared {
             }
         };
         let left_behind = match passed {
-            Some(pump::Ended::LeftOpen(source)) => leave_behind(source),
+            Some(pump::Ended::LeftOpen(source)) => leave_behind(source, self.signals),
             Some(pump::Ended::Failed(error)) => {
                 if !arguments.quiet {
                     to_stderr(&format!("vigil: the command's output could not be written: {error}\n"));
@@ -221,7 +223,10 @@ fn own_context(parent: Option<SpanContext>) -> io::Result<SpanContext> {
 
 /// Something the command left behind still writes: a process of ours stays to pass it on, so that the writer
 /// meets no closed pipe and we need not wait for it.
-fn leave_behind(source: OwnedFd) -> bool {
+fn leave_behind(source: OwnedFd, signals: Signals) -> bool {
     let Ok(program) = std::env::current_exe() else { return false };
-    Command::new(program).arg("pass-on").stdin(Stdio::from(source)).stderr(Stdio::null()).spawn().is_ok()
+    let mut command = Command::new(program);
+    command.arg("pass-on").stdin(Stdio::from(source)).stderr(Stdio::null());
+    signals.release_in(&mut command);
+    command.spawn().is_ok()
 }

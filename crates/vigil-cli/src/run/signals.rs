@@ -8,13 +8,15 @@
 //! whole process group from outside (`kill -INT -PGID`) cannot be told from one that meant only us: the child
 //! then gets the signal twice.
 //!
-//! The mask is per thread and inherited by threads started later, so [`Signals::block`] comes before any
-//! thread. The standard library empties the mask in the child.
+//! The mask is per thread, and inherited by threads and processes started later. So [`Signals::block`] comes
+//! before any thread, and every process is started with [`Signals::release_in`].
 
 #![expect(unsafe_code, reason = "the standard library has no signal masks; each call states its argument")]
 
 use rustix::process::{Pid, Signal};
 use std::mem::MaybeUninit;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 
 /// What is caught and passed on. Not here: `SIGKILL` and `SIGSTOP` (cannot be caught), `SIGCHLD` (ours),
 /// `SIGPIPE` (each process meets its own), `SIGTTIN`/`SIGTTOU` (the kernel's answer to one process).
@@ -72,7 +74,11 @@ impl Caught {
 
 /// The signals that are held back from this process.
 #[derive(Clone, Copy)]
-pub(crate) struct Signals(libc::sigset_t);
+pub(crate) struct Signals {
+    held: libc::sigset_t,
+    /// What was blocked before us; it is the child's again.
+    before: libc::sigset_t,
+}
 
 impl Signals {
     /// Holds the signals back from the calling thread and all threads it starts from now on. Signals that were
@@ -88,9 +94,26 @@ impl Signals {
             // SAFETY: the set is initialised and the number is a constant of the platform.
             unsafe { libc::sigaddset(&mut set, number) };
         }
-        // SAFETY: the set is initialised; no old mask is asked for. Blocking changes no memory but the mask.
-        unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &set, std::ptr::null_mut()) };
-        Self(set)
+        let mut before = MaybeUninit::<libc::sigset_t>::uninit();
+        // SAFETY: the set is initialised and `before` is room for the old mask, which the call fills in: it fails
+        // only for a first argument it does not know.
+        let before = unsafe {
+            libc::pthread_sigmask(libc::SIG_BLOCK, &set, before.as_mut_ptr());
+            before.assume_init()
+        };
+        Self { held: set, before }
+    }
+
+    /// Has `command` start with the signals it would have without us.
+    pub(crate) fn release_in(self, command: &mut Command) {
+        let release = move || {
+            // SAFETY: the mask is initialised. What arrived since the fork is delivered now.
+            unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.before, std::ptr::null_mut()) };
+            Ok(())
+        };
+        // SAFETY: between fork and exec only async-signal-safe functions may be called: `pthread_sigmask` is one,
+        // and nothing is allocated or locked.
+        unsafe { command.pre_exec(release) };
     }
 
     /// Waits for the next of them.
@@ -106,7 +129,7 @@ impl Signals {
     fn wait_once(&self) -> Option<Caught> {
         let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
         // SAFETY: the set is initialised and `info` points to room for one siginfo; all-zero is a valid one.
-        let (number, info) = unsafe { (libc::sigwaitinfo(&self.0, info.as_mut_ptr()), info.assume_init()) };
+        let (number, info) = unsafe { (libc::sigwaitinfo(&self.held, info.as_mut_ptr()), info.assume_init()) };
         let by_kernel = info.si_code > 0;
         // SAFETY: a signal sent by a process carries its id; for one by the kernel the field is not read.
         let origin = if by_kernel { Origin::Kernel } else { Origin::Process(unsafe { info.si_pid() }) };
@@ -118,7 +141,7 @@ impl Signals {
     fn wait_once(&self) -> Option<Caught> {
         let mut number = 0;
         // SAFETY: the set is initialised and `number` is room for one int.
-        let failed = unsafe { libc::sigwait(&self.0, &mut number) };
+        let failed = unsafe { libc::sigwait(&self.held, &mut number) };
         let by_keyboard = matches!(number, libc::SIGINT | libc::SIGQUIT | libc::SIGTSTP | libc::SIGWINCH);
         let origin = if by_keyboard { Origin::Kernel } else { Origin::Process(0) };
         (failed == 0).then_some(Caught { number, origin })

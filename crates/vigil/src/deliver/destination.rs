@@ -7,6 +7,7 @@
 use super::diagnostic::{Diagnostic, Diagnostics, Problem, tell};
 use super::queue::Queue;
 use super::receipt::{DestinationReceipt, LossReason, Receipt};
+use crate::clock::monotonic;
 use crate::encode::{Batch, Signal};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -253,7 +254,7 @@ impl Destination {
             return;
         }
         books.last_problem[signal.index()] = Some(problem.clone());
-        books.disturbed_since.get_or_insert_with(Instant::now);
+        books.disturbed_since.get_or_insert_with(monotonic);
         let mut news = None;
         if failures >= FAILURES_TO_TELL {
             let others_told = books.failing.contains(&true);

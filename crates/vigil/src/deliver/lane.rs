@@ -6,6 +6,7 @@ use super::diagnostic::Problem;
 use super::receipt::LossReason;
 use super::retry::{Backoff, Verdict};
 use super::transport::Transport;
+use super::worker::task;
 use crate::encode::{Batch, Signal};
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
@@ -62,7 +63,7 @@ pub(super) async fn run(
             failures: 0,
             turn: None,
         };
-        match tokio::spawn(lane.run()).await {
+        match task(lane.run()).await {
             Err(error) if error.is_panic() => destination.panicked(signal),
             _ => return,
         }

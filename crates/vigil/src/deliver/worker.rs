@@ -5,6 +5,7 @@ use super::destination::{Destination, Mark};
 use super::diagnostic::Diagnostics;
 use super::lane::{self, Control};
 use super::receipt::{DestinationReceipt, LossReason};
+use crate::clock::monotonic;
 use crate::encode::{Batch, Signal};
 use std::cell::Cell;
 use std::fmt;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
 
 /// How long after a deadline the thread has to answer before the caller closes the books itself.
 const GRACE: Duration = Duration::from_millis(50);
@@ -78,7 +80,7 @@ impl Delivery {
 
         let (commands, receiver) = mpsc::unbounded_channel();
         let of_thread = Arc::clone(&destinations);
-        let thread = std::thread::Builder::new().name("vigil-deliver".to_owned()).spawn(move || {
+        let thread = crate::shell::spawn("deliver", move || {
             IS_DELIVERY_THREAD.set(true);
             run(&lanes, &of_thread, &progress, receiver);
         });
@@ -230,7 +232,7 @@ impl Drop for Delivery {
 }
 
 fn after(duration: Duration) -> Instant {
-    let now = Instant::now();
+    let now = monotonic();
     now.checked_add(duration.min(FAR_AWAY)).unwrap_or(now)
 }
 
@@ -247,6 +249,15 @@ fn receipts(destinations: &[Arc<Destination>]) -> Vec<DestinationReceipt> {
 }
 
 // === The thread ===
+
+/// Starts a task on delivery's own runtime, the only one there is on its thread.
+#[expect(clippy::disallowed_methods, reason = "called on the delivery thread only")]
+pub(super) fn task<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    tokio::spawn(future)
+}
 
 fn run(
     lanes: &[(Arc<DestinationConfig>, Arc<Destination>)],
@@ -269,7 +280,7 @@ fn run(
     let reply = runtime.block_on(async {
         for (config, destination) in lanes {
             for signal in Signal::ALL {
-                tokio::spawn(lane::run(Arc::clone(config), Arc::clone(destination), signal, control.subscribe()));
+                task(lane::run(Arc::clone(config), Arc::clone(destination), signal, control.subscribe()));
             }
         }
         obey(destinations, progress, &control, commands).await
@@ -293,7 +304,7 @@ async fn obey(
             Command::Flush { marks, until, reply } => {
                 control.send_modify(|control| control.urge = control.urge.wrapping_add(1));
                 let (destinations, progress) = (Arc::clone(destinations), progress.subscribe());
-                tokio::spawn(async move { reply(settled(&destinations, &marks, until, progress).await) });
+                task(async move { reply(settled(&destinations, &marks, until, progress).await) });
             }
             Command::Shutdown { until, reply } => {
                 control.send_modify(|control| control.deadline = Some(until.into()));
@@ -340,7 +351,7 @@ mod tests {
         delivery.process = delivery.process.wrapping_add(1);
         let destination = Arc::clone(&delivery.destinations[0]);
         let held = destination.hold();
-        let before = Instant::now();
+        let before = monotonic();
         delivery.lost(Signal::Logs, LossReason::BufferFull, 1);
         assert!(!delivery.flush(Duration::from_secs(5)));
         assert_eq!(delivery.shutdown(Duration::from_secs(5)), []);

@@ -17,7 +17,7 @@ use tracing_core::metadata::Kind;
 use tracing_core::span::Id;
 use tracing_core::subscriber::Interest;
 use tracing_core::{Metadata, identify_callsite};
-use vigil_core::contract::{SpanKind, attr, spans::COMMON};
+use vigil_core::contract::{COMMON, SpanKind, attr};
 use vigil_core::fact::Attributes;
 use vigil_core::id::SpanContext;
 
@@ -135,16 +135,23 @@ pub(crate) fn record(mirror: &tracing::Span, attributes: &[AttrRef<'_>]) {
     }
 }
 
-/// Shows how a span ended, when that was not well.
+/// Shows how a span ended, when that was not well, and closes its mirror.
+///
+/// The mirror is let go with its subscriber as the default: the registry closes parents through the default
+/// one, and a span that ends where another subscriber rules would leave them open for ever.
 #[cold]
-pub(crate) fn record_end(mirror: &tracing::Span, ended: EndedAs<'_>) {
+pub(crate) fn close(mirror: tracing::Span, ended: EndedAs<'_>) {
     match ended {
         EndedAs::Ok => {}
         EndedAs::Error(error) => {
-            record(mirror, &[(attr::VIGIL_OUTCOME, "error".into()), (attr::ERROR_TYPE, error.into())]);
+            record(&mirror, &[(attr::VIGIL_OUTCOME, "error".into()), (attr::ERROR_TYPE, error.into())]);
             mirror.record(OTEL_STATUS, "ERROR");
         }
-        EndedAs::Cancelled => record(mirror, &[(attr::VIGIL_OUTCOME, "cancelled".into())]),
+        EndedAs::Cancelled => record(&mirror, &[(attr::VIGIL_OUTCOME, "cancelled".into())]),
+    }
+    let dispatch = mirror.with_subscriber(|(_, dispatch)| dispatch.clone());
+    if let Some(dispatch) = dispatch {
+        dispatcher::with_default(&dispatch, || drop(mirror));
     }
 }
 

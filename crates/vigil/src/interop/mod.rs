@@ -34,4 +34,4 @@ mod mirror;
 
 pub use layer::{layer, layer_with_level};
 
-pub(crate) use mirror::{is_anyone_interested, mirror, record, record_end};
+pub(crate) use mirror::{close, is_anyone_interested, mirror, record};

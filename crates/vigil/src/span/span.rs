@@ -371,7 +371,7 @@ impl Span {
         }
         #[cfg(feature = "tracing")]
         if let Some(mirror) = self.mirror.take() {
-            crate::interop::record_end(&mirror, ended);
+            crate::interop::close(mirror, ended);
         }
     }
 

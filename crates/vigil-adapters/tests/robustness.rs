@@ -1,0 +1,277 @@
+//! Foreign bytes of every kind: nothing panics, nothing is told twice, memory stays bounded.
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use support::{Recording, corpus, recordings, spans};
+use vigil_adapters::{Observer, Options, RunEnd, Summary, TranscriptFile, detect, session_key};
+use vigil_core::contract::verify;
+use vigil_core::fact::{Fact, UnixNanos};
+
+/// Counts what is allocated, and the most at any time.
+struct Counting;
+
+static HELD: AtomicUsize = AtomicUsize::new(0);
+static MOST: AtomicUsize = AtomicUsize::new(0);
+
+#[expect(unsafe_code, reason = "an allocator is unsafe by its trait; this one only counts")]
+// SAFETY: every call is passed on to the system allocator unchanged.
+unsafe impl std::alloc::GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: std::alloc::Layout) -> *mut u8 {
+        MOST.fetch_max(HELD.fetch_add(layout.size(), Ordering::Relaxed) + layout.size(), Ordering::Relaxed);
+        // SAFETY: the caller keeps the contract of `alloc`.
+        unsafe { std::alloc::System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: std::alloc::Layout) {
+        HELD.fetch_sub(layout.size(), Ordering::Relaxed);
+        // SAFETY: the caller keeps the contract of `dealloc`.
+        unsafe { std::alloc::System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Small and repeatable.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((self.0 >> 33) as usize) % limit.max(1)
+    }
+
+    fn shuffle<T>(&mut self, items: &mut [T]) {
+        for index in (1..items.len()).rev() {
+            items.swap(index, self.below(index + 1));
+        }
+    }
+}
+
+fn small(name: &str) -> Recording {
+    recordings(&corpus()).into_iter().find(|recording| recording.name == name).unwrap()
+}
+
+fn observe(stream: &[u8], main: &[u8], recording: &Recording) -> (Vec<Fact>, Summary) {
+    let mut observer = Observer::new(Options::default());
+    observer.stdout(stream, UnixNanos(0));
+    observer.transcript(TranscriptFile::Main, main);
+    for (agent_id, bytes, meta) in &recording.sub_agents {
+        observer.transcript(TranscriptFile::SubAgent { agent_id, meta: meta.as_deref() }, bytes);
+    }
+    observer.finish(RunEnd { at: Some(support::FALLBACK_TIME), ..RunEnd::default() })
+}
+
+fn check(facts: &[Fact], place: &str) {
+    let ids: BTreeSet<_> = spans(facts).iter().map(|span| span.context.span_id).collect();
+    assert_eq!(ids.len(), spans(facts).len(), "{place}: a span was told twice");
+    for fact in facts {
+        assert_eq!(verify(fact, false), [], "{place}");
+    }
+}
+
+fn lines(bytes: &[u8]) -> Vec<&[u8]> {
+    bytes.split_inclusive(|byte| *byte == b'\n').collect()
+}
+
+#[test]
+fn a_record_cut_at_every_byte_is_told_as_far_as_it_goes() {
+    for name in ["text_only", "subagent", "partial_messages", "v2050_two_tools", "rate_limit_429_forever_max2"] {
+        let recording = small(name);
+        let stream = &recording.streams[0].0;
+        let main = recording.main.clone().unwrap();
+        for cut in 0..stream.len() {
+            let mut observer = Observer::new(Options::default());
+            observer.stdout(&stream[..cut], UnixNanos(0));
+            let (facts, summary) = observer.finish(RunEnd { at: Some(support::FALLBACK_TIME), ..RunEnd::default() });
+            check(&facts, &format!("{name} stream cut at {cut}"));
+            assert!(!facts.is_empty());
+            assert!(summary.agent.is_none() || summary.truncated || cut + 3000 > stream.len(), "{name} {cut}");
+            let _any_answer_is_right = (detect(&stream[..cut]), session_key(&stream[..cut]));
+        }
+        for cut in (0..main.len()).step_by(7) {
+            let (facts, _) = observe(stream, &main[..cut], &recording);
+            check(&facts, &format!("{name} transcript cut at {cut}"));
+            let (facts, _) = observe(b"", &main[..cut], &recording);
+            check(&facts, &format!("{name} transcript alone cut at {cut}"));
+        }
+    }
+}
+
+#[test]
+fn lines_that_come_twice_are_told_once() {
+    for recording in recordings(&corpus()) {
+        let (stream, main) = (&recording.streams[0].0, recording.main.clone().unwrap_or_default());
+        let twice = |bytes: &[u8]| lines(bytes).iter().flat_map(|line| [*line, *line]).collect::<Vec<_>>().concat();
+        let (once, once_summary) = observe(stream, &main, &recording);
+        let (doubled, summary) = observe(&twice(stream), &twice(&main), &recording);
+        check(&doubled, &recording.name);
+        let ids = |facts: &[Fact]| spans(facts).iter().map(|span| span.context.span_id).collect::<BTreeSet<_>>();
+        assert_eq!(ids(&doubled), ids(&once), "{}", recording.name);
+        assert_eq!((summary.chats, summary.tools, summary.usage), (once_summary.chats, once_summary.tools, once_summary.usage));
+    }
+}
+
+#[test]
+fn lines_in_any_order_do_no_harm() {
+    let mut random = Random(7);
+    for recording in recordings(&corpus()) {
+        let (stream, main) = (&recording.streams[0].0, recording.main.clone().unwrap_or_default());
+        for round in 0..40 {
+            let (mut stream, mut main) = (lines(stream), lines(&main));
+            if round == 0 {
+                stream.reverse();
+                main.reverse();
+            } else {
+                random.shuffle(&mut stream);
+                random.shuffle(&mut main);
+            }
+            let (facts, _) = observe(&stream.concat(), &main.concat(), &recording);
+            check(&facts, &format!("{} round {round}", recording.name));
+        }
+    }
+}
+
+#[test]
+fn flipped_bytes_do_no_harm() {
+    let mut random = Random(11);
+    let all = recordings(&corpus());
+    for round in 0..4000 {
+        let recording = &all[random.below(all.len())];
+        let mut stream = recording.streams[0].0.clone();
+        let mut main = recording.main.clone().unwrap_or_default();
+        for _ in 0..=random.below(12) {
+            for bytes in [&mut stream, &mut main] {
+                if !bytes.is_empty() {
+                    let at = random.below(bytes.len());
+                    // Digits and punctuation change what lines mean more often than any byte does.
+                    bytes[at] = match random.below(3) {
+                        0 => b"0123456789"[random.below(10)],
+                        1 => b"{}[]\",:-\\ne"[random.below(11)],
+                        _ => random.below(256) as u8,
+                    };
+                }
+            }
+        }
+        let (facts, _) = observe(&stream, &main, recording);
+        check(&facts, &format!("{} round {round}", recording.name));
+    }
+}
+
+#[test]
+fn json_of_any_other_shape_is_counted_and_does_no_harm() {
+    let head = b"{\"type\":\"system\",\"subtype\":\"init\",\"session_id\":\"s\",\"timestamp\":\"2026-11-21T01:10:13Z\"}\n";
+    let values = ["null", "1", "-1e308", "\"x\"", "[]", "{}", "[[1]]", "{\"id\":1}", "true", "18446744073709551615", "\"\\ud800\""];
+    let kinds = ["system", "assistant", "user", "result", "stream_event", "attachment", "cost-state", "no such kind"];
+    let fields = ["message", "timestamp", "tool_use_result", "modelUsage", "event", "uuid", "parent_tool_use_id", "error", "attempt"];
+    for kind in kinds {
+        for field in fields {
+            for value in values {
+                let line = format!("{{\"type\":\"{kind}\",\"session_id\":\"s\",\"sessionId\":\"s\",\"{field}\":{value}}}\n");
+                let mut observer = Observer::new(Options::default());
+                observer.stdout(head, UnixNanos(0));
+                observer.stdout(line.as_bytes(), UnixNanos(0));
+                observer.transcript(TranscriptFile::Main, line.as_bytes());
+                let (facts, summary) = observer.finish(RunEnd::default());
+                check(&facts, &line);
+                assert_eq!(summary.unknown_events > 0, kind == "no such kind" || summary.unknown_events > 0, "{line}");
+            }
+        }
+    }
+    let mut observer = Observer::new(Options::default());
+    observer.stdout(head, UnixNanos(0));
+    observer.stdout(b"{\"type\":\"news\",\"session_id\":\"s\"}\nnot json\n{\"cut\n[1,2]\n\n{\"type\":\"system\",\"subtype\":\"news\",\"session_id\":\"s\"}\n", UnixNanos(0));
+    let (_, summary) = observer.finish(RunEnd::default());
+    assert_eq!((summary.unknown_events, summary.bad_lines), (4, 2));
+}
+
+#[test]
+fn text_that_is_not_utf_8_is_read_around() {
+    let recording = small("text_only");
+    let text = String::from_utf8(recording.streams[0].0.clone()).unwrap();
+    let (expected, _) = observe(text.as_bytes(), b"", &recording);
+    for place in ["Hello from", "msg_01UiPTfznQ", "\"type\":\"message\""] {
+        let mut bytes = text.clone().into_bytes();
+        let at = text.find(place).unwrap() + 3;
+        bytes[at] = 0xff;
+        let (facts, summary) = observe(&bytes, b"", &recording);
+        assert_eq!(facts.len(), expected.len(), "{place}");
+        assert_eq!(summary.bad_lines, 0, "{place}");
+    }
+}
+
+/// Runs alone in its process' share of memory only roughly: other tests allocate too, but little.
+#[test]
+fn a_gigabyte_of_one_turn_and_a_line_of_100_mb_stay_within_16_mib() {
+    let session = "\"session_id\":\"s\",\"timestamp\":\"2026-11-21T01:10:13.764Z\"";
+    let mut observer = Observer::new(Options::default());
+    observer.process_started(UnixNanos(1_795_223_412_000_000_000));
+    observer.stdout(format!("{{\"type\":\"system\",\"subtype\":\"init\",{session}}}\n").as_bytes(), UnixNanos(0));
+    let before = HELD.load(Ordering::Relaxed);
+    MOST.store(before, Ordering::Relaxed);
+    let mut told = 0;
+    // Calls whose output tokens nothing ever settles, with tools, sub-agents and retries among them.
+    for number in 0..60_000 {
+        let task = if number % 10 == 0 { "Task" } else { "Bash" };
+        let text = format!(
+            "{{\"type\":\"system\",\"subtype\":\"api_retry\",\"attempt\":1,\"error_status\":429,\"error\":\"rate_limit\",{session}}}\n\
+             {{\"type\":\"assistant\",\"message\":{{\"id\":\"m{number}\",\"model\":\"x\",\"content\":[{{\"type\":\"tool_use\",\"id\":\"t{number}\",\"name\":\"{task}\"}}],\"usage\":{{\"input_tokens\":1,\"output_tokens\":1}}}},{session}}}\n\
+             {{\"type\":\"assistant\",\"parent_tool_use_id\":\"t{number}\",\"message\":{{\"id\":\"n{number}\",\"model\":\"x\",\"content\":[]}},{session}}}\n\
+             {{\"type\":\"user\",\"message\":{{\"content\":[{{\"type\":\"tool_result\",\"tool_use_id\":\"t{number}\",\"content\":\"\"}}]}},{session}}}\n"
+        );
+        observer.stdout(text.as_bytes(), UnixNanos(0));
+        told += observer.drain().len();
+    }
+    let chunk = vec![b'x'; 64 * 1024];
+    for _ in 0..1600 {
+        observer.stdout(&chunk, UnixNanos(0));
+    }
+    observer.stdout(b"\n", UnixNanos(0));
+    let most = MOST.load(Ordering::Relaxed).saturating_sub(before);
+    let (facts, summary) = observer.finish(RunEnd::default());
+    assert_eq!(summary.oversize_lines, 1);
+    assert!(told + facts.len() >= 180_000, "{} facts", told + facts.len());
+    assert_eq!(summary.tools, 60_000);
+    assert!(most < 16 * 1024 * 1024, "{most} bytes");
+}
+
+#[test]
+fn the_output_of_any_other_program_costs_a_counter() {
+    let mut observer = Observer::new(Options { program: Some("make".to_owned()), ..Options::default() });
+    observer.process_started(UnixNanos(5_000_000_000));
+    assert!(!observer.output_is_unknown());
+    for _ in 0..100 {
+        observer.stdout(b"cc -c x.c\n", UnixNanos(6_000_000_000));
+    }
+    assert!(observer.output_is_unknown());
+    observer.stdout(&recordings(&corpus())[0].streams[0].0, UnixNanos(6_000_000_000));
+    assert_eq!(observer.drain(), []);
+    assert_eq!(observer.wants_transcript(), None);
+    let end = RunEnd { at: Some(UnixNanos(7_000_000_000)), exit_code: Some(2), ..RunEnd::default() };
+    let (facts, summary) = observer.finish(end);
+    check(&facts, "make");
+    let [agent] = spans(&facts)[..] else { panic!("{facts:?}") };
+    assert_eq!(agent.name(), "invoke_agent make");
+    assert_eq!(agent.duration().as_secs(), 2);
+    assert_eq!(summary.reason.as_deref(), Some("exit status 2"));
+    assert_eq!((summary.bad_lines, summary.agent, summary.truncated), (0, None, false));
+}
+
+#[test]
+fn after_a_gap_the_transcript_tells_what_was_not_seen() {
+    let recording = small("two_tools");
+    let stream = lines(&recording.streams[0].0);
+    let mut observer = Observer::new(Options::default());
+    observer.stdout(&stream[..3].concat(), UnixNanos(0));
+    observer.stdout(&stream[3][..20], UnixNanos(0));
+    observer.gap();
+    observer.stdout(&stream[6][30..], UnixNanos(0));
+    observer.stdout(&stream[7..].concat(), UnixNanos(0));
+    recording.feed_transcripts(&mut observer);
+    let (facts, summary) = observer.finish(RunEnd::default());
+    check(&facts, "gap");
+    assert_eq!((summary.chats, summary.tools), (3, 2));
+    assert_eq!(summary.notes, [vigil_adapters::Note::Gap]);
+}

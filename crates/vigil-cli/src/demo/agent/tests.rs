@@ -1,0 +1,190 @@
+use super::*;
+use crate::demo::model::Protocol;
+use crate::demo::scratch::{self, Scratch};
+use crate::demo::script::{HELPER_MODEL, MAIN_MODEL};
+use crate::demo::server::ScriptedServer;
+use std::fs;
+use std::sync::atomic::{AtomicU32, Ordering};
+use vigil::contract::{EventKind, Metric, attr};
+use vigil::encode::PointValue;
+use vigil::testing::{self, Recorded, TestTelemetry};
+
+fn scratch() -> Scratch {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    Scratch::create(&std::env::temp_dir(), &format!("vigil-demo-test-{}-{number}", std::process::id())).unwrap()
+}
+
+/// The agent against the scripted server with the models of these names.
+fn run_on(telemetry: &TestTelemetry, scratch: &Scratch, task: &str, names: [&str; 2]) -> Result<Report, AgentError> {
+    let server = ScriptedServer::start().unwrap();
+    let model = Model::new(Protocol::Anthropic, &server.anthropic_url(), "the secret key", names[0]);
+    let helper = Model::new(Protocol::OpenAi, &server.openai_url(), "the secret key", names[1]);
+    let job = Job { session: "session-1", task, model: &model, helper: &helper, scripted: true };
+    run(telemetry, &job, &Tools::new(scratch.path()).unwrap())
+}
+
+fn recorded() -> Recorded {
+    let telemetry = testing::recorder();
+    let scratch = scratch();
+    let report = run_on(&telemetry, &scratch, scratch::TASK, [MAIN_MODEL, HELPER_MODEL]);
+    assert_eq!(report, Ok(Report { passed: Some(true) }));
+    assert!(!scratch.path().exists());
+    telemetry.recorded()
+}
+
+#[test]
+fn the_run_is_a_tree_that_mirrors_the_loop_and_keeps_the_contract() {
+    let recorded = recorded();
+    let expected = "\
+invoke_agent auditor
+  turn 1
+    phase perceive
+    phase deliberate
+      chat claude-sonnet-5-5
+    phase execute
+      execute_tool list_files
+      execute_tool delegate
+        invoke_agent helper
+          chat gpt-6-luna
+          execute_tool read_file
+          execute_tool read_file
+          chat gpt-6-luna
+    phase reflect
+  turn 2
+    phase perceive
+    phase deliberate
+      chat claude-sonnet-5-5
+    phase gate
+      approval write_file
+      approval run_command
+    phase execute
+      execute_tool write_file
+        capability fs.write
+      execute_tool run_command [error tool_error]
+    phase reflect
+  turn 3
+    phase perceive
+    phase deliberate
+      chat claude-sonnet-5-5
+    phase gate
+      approval write_file
+      approval run_command
+    phase execute
+      execute_tool read_file
+      execute_tool write_file
+        capability fs.write
+      execute_tool run_command
+    phase reflect
+  turn 4
+    phase perceive
+    phase deliberate
+      chat claude-sonnet-5-5
+    phase reflect
+  cleanup scratch_folder
+";
+    assert_eq!(recorded.tree(), expected);
+    recorded.verify_contract().unwrap();
+}
+
+#[test]
+fn tokens_money_and_counts_of_both_providers_add_up_on_the_agent() {
+    let recorded = recorded();
+    let agent = recorded.span("invoke_agent auditor").unwrap();
+    let count = |key| agent.attributes.int(key).unwrap();
+    assert_eq!(count(attr::VIGIL_USAGE_INPUT_TOKENS), 11_103);
+    assert_eq!(count(attr::VIGIL_USAGE_OUTPUT_TOKENS), 462);
+    assert_eq!(count(attr::VIGIL_USAGE_CACHE_READ_INPUT_TOKENS), 7_041);
+    let counts = [attr::VIGIL_TURN_COUNT, attr::VIGIL_CHAT_COUNT, attr::VIGIL_TOOL_COUNT, attr::VIGIL_TOOL_FAILED];
+    assert_eq!(counts.map(count), [4, 6, 9, 1]);
+    let chats = recorded.spans.iter().filter(|span| span.name().starts_with("chat"));
+    let costs: Vec<i64> = chats.map(|span| span.attributes.int(attr::VIGIL_COST_NANO_USD).unwrap()).collect();
+    assert_eq!(count(attr::VIGIL_COST_NANO_USD), costs.iter().sum::<i64>());
+    assert_eq!(costs.len(), 6);
+}
+
+#[test]
+fn what_a_chat_was_asked_and_how_it_ended_is_on_its_span() {
+    let recorded = recorded();
+    let chats = recorded.spans.iter().filter(|span| span.name() == "chat claude-sonnet-5-5");
+    let chats: Vec<_> = chats.map(|span| &span.attributes).collect();
+    let words = |key| chats.iter().map(|chat| format!("{:?}", chat.get(key))).collect::<Vec<_>>();
+    assert!(words(attr::GEN_AI_RESPONSE_FINISH_REASONS)[..3].iter().all(|reason| reason.contains("tool_call")));
+    assert!(words(attr::GEN_AI_RESPONSE_FINISH_REASONS)[3].contains("stop"));
+    for (index, chat) in chats.iter().enumerate() {
+        assert_eq!(chat.str(attr::GEN_AI_PROVIDER_NAME), Some("anthropic"));
+        assert_eq!(chat.str(attr::GEN_AI_RESPONSE_ID), Some(format!("msg_{}", index + 1).as_str()));
+        assert_eq!(chat.str(attr::GEN_AI_RESPONSE_MODEL), Some(MAIN_MODEL));
+        assert_eq!(chat.str(attr::SERVER_ADDRESS), Some("127.0.0.1"));
+        assert!(chat.get(attr::GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK).is_some());
+        assert_eq!(chat.int(attr::VIGIL_RETRY_COUNT), (index == 1).then_some(1));
+    }
+}
+
+#[test]
+fn modes_budget_evaluation_and_retry_are_events_and_metrics() {
+    let recorded = recorded();
+    let events = |kind: EventKind| recorded.events.iter().filter(move |event| event.kind == kind);
+    let modes: Vec<_> = events(EventKind::ModeTransition)
+        .map(|event| (event.attributes.str(attr::LIFE_MODE_FROM), event.attributes.str(attr::LIFE_MODE_TO)))
+        .collect();
+    let modes: Vec<_> = modes.into_iter().map(|(from, to)| (from.unwrap(), to.unwrap())).collect();
+    assert_eq!(
+        modes,
+        [("explore", "execute"), ("execute", "recover"), ("recover", "execute"), ("execute", "verify")]
+    );
+    let evaluation = events(EventKind::EvaluationResult).next().unwrap();
+    assert_eq!(evaluation.attributes.str(attr::GEN_AI_EVALUATION_SCORE_LABEL), Some("pass"));
+    let retry = events(EventKind::Retry).next().unwrap();
+    assert_eq!(retry.attributes.str(attr::VIGIL_RETRY_REASON), Some("overloaded"));
+    let perceives = recorded.spans.iter().filter(|span| span.name() == "phase perceive");
+    let left: Vec<_> = perceives.map(|span| span.attributes.int(attr::LIFE_BUDGET_TOKENS_REMAINING).unwrap()).collect();
+    assert!(left.len() == 4 && left.is_sorted_by(|earlier, later| earlier > later), "{left:?}");
+    let gauge = recorded.metrics.iter().find(|series| series.metric == Metric::BudgetTokensRemaining).unwrap();
+    assert!(matches!(gauge.value, PointValue::Int(number) if number == left[3]), "{gauge:?}");
+}
+
+#[test]
+fn no_secret_of_key_task_or_file_is_recorded_while_the_gate_is_closed() {
+    const CANARY: &str = "canary-4b7e1d";
+    for open in [false, true] {
+        let telemetry = if open { testing::recorder_with_content() } else { testing::recorder() };
+        let scratch = scratch();
+        let log = scratch.path().join("logs/tuesday.log");
+        fs::write(&log, fs::read_to_string(&log).unwrap() + CANARY).unwrap();
+        let task = format!("{} {CANARY}", scratch::TASK);
+        run_on(&telemetry, &scratch, &task, [MAIN_MODEL, HELPER_MODEL]).unwrap();
+        let recorded = telemetry.recorded();
+        let everything = format!("{:?}{:?}{:?}", recorded.spans, recorded.events, recorded.metrics);
+        assert_eq!(everything.contains(CANARY), open);
+        assert!(!everything.contains("the secret key"));
+        recorded.verify_contract().unwrap();
+    }
+}
+
+#[test]
+fn a_model_that_refuses_fails_every_span_above_the_call_and_the_folder_is_still_removed() {
+    let telemetry = testing::recorder();
+    let scratch = scratch();
+    let error = run_on(&telemetry, &scratch, scratch::TASK, ["no-such-model", HELPER_MODEL]).unwrap_err();
+    assert_eq!(error.kind(), ErrorType::INVALID_REQUEST);
+    assert!(!scratch.path().exists());
+    let recorded = telemetry.recorded();
+    assert_eq!(
+        recorded.tree(),
+        "invoke_agent auditor [error invalid_request]\n  turn 1 [error invalid_request]\n    phase perceive\n    \
+         phase deliberate [error invalid_request]\n      chat no-such-model [error invalid_request]\n  \
+         cleanup scratch_folder\n"
+    );
+    recorded.verify_contract().unwrap();
+}
+
+#[test]
+fn a_helper_that_fails_is_a_failed_tool_and_the_agent_goes_on() {
+    let telemetry = testing::recorder();
+    let scratch = scratch();
+    let report = run_on(&telemetry, &scratch, scratch::TASK, [MAIN_MODEL, "no-such-model"]);
+    assert_eq!(report, Ok(Report { passed: Some(true) }));
+    let tree = telemetry.recorded().tree();
+    assert!(tree.contains("execute_tool delegate [error tool_error]\n        invoke_agent helper [error invalid_request]"), "{tree}");
+}

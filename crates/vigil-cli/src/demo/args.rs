@@ -1,0 +1,50 @@
+//! Arguments of `vigil demo`.
+
+use clap::Args;
+use std::path::PathBuf;
+
+const HELP: &str = "\
+Examples:
+  vigil demo                                             the run as a tree, nothing is sent anywhere
+  OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318 vigil demo
+  vigil demo --otlp-dir traces/                          OTLP/JSON lines in files
+  VIGIL_LOG_FORMAT=pretty vigil demo                     the structured log on stderr, while it runs
+  ANTHROPIC_API_KEY=... vigil demo --live                a real model
+
+What it does:
+  An agent in a scratch folder reads logs, has a sub-agent count, writes a report, sees a check of it fail, repairs
+  it and cleans up. Its model is a scripted server inside this program, so it needs no key and no network; the
+  tokens are made up, and priced as those of the models it names. The agent's code is meant to be read:
+  crates/vigil-cli/src/demo/agent.rs
+
+Exit status:
+  0  the agent did its work, and what it recorded arrived wherever it was sent
+  1  it failed        2  wrong usage        3  it did its work, but not all that it recorded arrived
+
+Environment:
+  OTEL_EXPORTER_OTLP_ENDPOINT and the other OpenTelemetry variables: see vigil --help
+  VIGIL_LOG_FORMAT                        pretty, json or off (default)
+  ANTHROPIC_API_KEY, ANTHROPIC_BASE_URL   for --live; the address is https://api.anthropic.com by default
+  OPENAI_API_KEY, OPENAI_BASE_URL         for --live without the other key; https://api.openai.com/v1 by default
+  NO_COLOR                                when not empty, no colours";
+
+/// Arguments of `vigil demo`.
+#[derive(Args, Debug)]
+#[command(after_help = HELP)]
+pub(crate) struct DemoArgs {
+    /// Write traces.jsonl, logs.jsonl and metrics.jsonl (OTLP/JSON lines) into this folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) otlp_dir: Option<PathBuf>,
+
+    /// Print the run as one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Ask a real model, with the key in ANTHROPIC_API_KEY or OPENAI_API_KEY; this costs a few cents at most
+    #[arg(long)]
+    pub(crate) live: bool,
+
+    /// The real model to ask, for the agent and its helper
+    #[arg(long, value_name = "NAME", requires = "live")]
+    pub(crate) model: Option<String>,
+}
