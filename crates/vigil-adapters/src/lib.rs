@@ -41,3 +41,4 @@ pub use detect::{Format, detect, session_key};
 pub use observer::{Observer, Options, RunEnd, TranscriptFile, TranscriptRequest};
 pub use paths::{TranscriptPaths, agent_id_of_file, transcript_paths, transcript_paths_in};
 pub use summary::{Note, Summary};
+pub use time::parse_rfc3339;

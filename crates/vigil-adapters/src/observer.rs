@@ -246,6 +246,11 @@ impl Observer {
         self.reading == Reading::Unknown
     }
 
+    /// The agent's own id of the session, once the record has told it.
+    pub fn session_id(&self) -> Option<&str> {
+        self.session.ids.as_ref().map(|ids| ids.session())
+    }
+
     /// One line of a recorded stream. `at` is when it was written, if that is known from elsewhere.
     pub fn stream_line(&mut self, line: &[u8], at: Option<UnixNanos>) {
         if line.len() > LINE_LIMIT {

@@ -4,7 +4,7 @@ use vigil_core::fact::UnixNanos;
 
 /// Reads `2026-11-21T01:10:13.764Z` (any number of fraction digits, `Z` or an offset). `None` for anything
 /// else, and for times before 1970 or after 2500.
-pub(crate) fn parse_rfc3339(text: &str) -> Option<UnixNanos> {
+pub fn parse_rfc3339(text: &str) -> Option<UnixNanos> {
     let bytes = text.as_bytes();
     if bytes.len() < 20 || bytes.len() > 40 || !text.is_ascii() {
         return None;

@@ -24,7 +24,7 @@
 //! # The promise
 //!
 //! - Recording appends a small record to a buffer of the calling thread: no IO, no formatting, no waiting.
-//!   When a buffer is full (64 MiB a thread by default) records are dropped and counted.
+//!   When a buffer is full (128 MiB a thread by default) records are dropped and counted.
 //! - Everything else happens on Vigil's own threads, with a runtime of their own: it is the same with
 //!   tokio, without, on one worker, inside a task.
 //! - Nothing leaves the process unless you set an endpoint. Free text (prompts, answers, arguments, results)
@@ -75,6 +75,6 @@ pub use vigil_core::cost::{Cost, price};
 pub use vigil_core::id::{SpanContext, SpanId, TraceId};
 pub use vigil_core::usage::Usage;
 pub use vigil_core::vocab::{
-    BudgetKind, CapabilityError, Decision, EconomicMode, ErrorType, FinishReason, McpMethod, Operation, OperatingMode,
+    BudgetKind, CapabilityError, Decision, EconomicMode, ErrorType, FinishReason, McpMethod, OperatingMode, Operation,
     Originator, Phase, Provider, ToolStatus, ToolType,
 };

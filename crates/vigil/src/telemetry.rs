@@ -3,13 +3,15 @@
 use crate::assemble::assembler::{Assembler, Command, Mailbox};
 use crate::assemble::outputs::Outputs;
 use crate::clock::{Clock, monotonic};
-use crate::deliver::{Compression, Delivery, DestinationConfig, Endpoint, Headers, OtlpConfig, Protocol, SignalConfig, Target};
+use crate::deliver::{
+    Compression, Delivery, DestinationConfig, Endpoint, Headers, OtlpConfig, Protocol, SignalConfig, Target,
+};
 use crate::encode::{Resource, Signal};
 use crate::ids::IdSource;
 use crate::log::{Log, Writer};
 use crate::receipt::Receipt;
 use crate::record::Recorder;
-use crate::record::buffer::BUFFER_BYTES_DEFAULT;
+use crate::record::lanes::LANE_BYTES_DEFAULT;
 use crate::settings::{Environment, LogFormat, Overrides, Settings, SignalSettings, mask_userinfo};
 use crate::span::kinds::{Root, constructors};
 use crate::span::{Ambient, Parent, RemoteParent};
@@ -49,7 +51,7 @@ pub fn from_env(service_name: impl Into<String>) -> Builder {
         ids: IdSource::Random,
         captured: None,
         destinations: Vec::new(),
-        buffer_bytes: BUFFER_BYTES_DEFAULT,
+        buffer_bytes: LANE_BYTES_DEFAULT,
     }
 }
 
@@ -174,7 +176,7 @@ impl Builder {
     }
 
     /// What one thread may record before the assembler comes by; beyond it records are lost and counted.
-    /// Defaults to 64 MiB.
+    /// Defaults to 128 MiB.
     pub fn buffer_bytes(mut self, bytes: usize) -> Self {
         self.buffer_bytes = bytes;
         self
@@ -507,8 +509,7 @@ constructors!(RemoteTelemetry<'_>, self => &self.root(), " below the remote pare
 
 impl RemoteTelemetry<'_> {
     fn root(&self) -> Root<'_> {
-        let parent =
-            Parent { context: Some(self.parent.context), sampled: Some(self.parent.sampled) };
+        let parent = Parent { context: Some(self.parent.context), sampled: Some(self.parent.sampled) };
         Root { recorder: self.telemetry.inner.recorder.as_ref(), parent }
     }
 }

@@ -43,11 +43,7 @@ pub fn recorder_with_content() -> TestTelemetry {
 pub fn start(builder: Builder) -> TestTelemetry {
     let captured = Captured::default();
     let (clock, manual) = Clock::manual(START);
-    let telemetry = builder
-        .environment([])
-        .log_format(LogFormat::Off)
-        .capture(captured.clone(), clock, 42)
-        .start();
+    let telemetry = builder.environment([]).log_format(LogFormat::Off).capture(captured.clone(), clock, 42).start();
     TestTelemetry { telemetry, captured, clock: manual }
 }
 

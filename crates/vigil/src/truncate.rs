@@ -56,7 +56,9 @@ fn json(value: &mut Value, max: usize) -> String {
 /// Cuts every text to `text_max` bytes and every list and object to what fits `list_max` entries roughly.
 fn shorten(value: &mut Value, text_max: usize, list_max: usize) {
     match value {
-        Value::String(string) if string.len() > text_max.max(MARK.len()) => *string = plain(string, text_max.max(MARK.len())),
+        Value::String(string) if string.len() > text_max.max(MARK.len()) => {
+            *string = plain(string, text_max.max(MARK.len()))
+        }
         Value::Array(list) => {
             list.truncate((list_max / 4).max(1));
             list.iter_mut().for_each(|value| shorten(value, text_max, list_max));

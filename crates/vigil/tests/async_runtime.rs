@@ -2,8 +2,8 @@
 
 mod support;
 
-use futures_util::stream::{self, Stream};
 use futures_util::StreamExt;
+use futures_util::stream::{self, Stream};
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::TcpListener;
@@ -67,7 +67,8 @@ async fn pause() {
 }
 
 fn builder(variables: &[(&str, &str)]) -> Builder {
-    vigil::from_env("async").environment(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
+    vigil::from_env("async")
+        .environment(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
 }
 
 // === futures ===
@@ -115,11 +116,7 @@ fn futures_that_take_turns_on_one_thread_keep_their_own_spans() {
         }
     };
     block_on(async {
-        futures_util::join!(
-            work(0).in_span(&agents[0]),
-            work(1).in_span(&agents[1]),
-            work(2).in_span(&agents[2])
-        )
+        futures_util::join!(work(0).in_span(&agents[0]), work(1).in_span(&agents[1]), work(2).in_span(&agents[2]))
     });
     drop(agents);
     let recorded = telemetry.recorded();
@@ -362,10 +359,16 @@ fn shut_down_everywhere(start: impl Fn() -> Telemetry, deadline: Duration) -> Ve
     put("current_thread", current_thread().block_on(async { timed(start()) }));
     put("one worker", one_worker().block_on(async { timed(start()) }));
     let telemetry = start();
-    put("task on one worker", one_worker().block_on(async { tokio::spawn(async move { timed(telemetry) }).await.unwrap() }));
+    put(
+        "task on one worker",
+        one_worker().block_on(async { tokio::spawn(async move { timed(telemetry) }).await.unwrap() }),
+    );
     let telemetry = start();
     let local = current_thread();
-    put("task on current_thread", local.block_on(async { tokio::spawn(async move { timed(telemetry) }).await.unwrap() }));
+    put(
+        "task on current_thread",
+        local.block_on(async { tokio::spawn(async move { timed(telemetry) }).await.unwrap() }),
+    );
     results
 }
 

@@ -216,7 +216,9 @@ fn a_subscriber_that_wants_less_gets_less() {
     let seen = Seen::default();
     with_default(Registry::default().with(seen.clone().with_filter(LevelFilter::WARN)), || work(&telemetry));
     assert!(seen.all().is_empty());
-    let targets = tracing_subscriber::filter::Targets::new().with_target("vigil", LevelFilter::OFF).with_default(LevelFilter::TRACE);
+    let targets = tracing_subscriber::filter::Targets::new()
+        .with_target("vigil", LevelFilter::OFF)
+        .with_default(LevelFilter::TRACE);
     with_default(Registry::default().with(seen.clone().with_filter(targets)), || {
         work(&telemetry);
         tracing::info_span!("mine").in_scope(|| {});
@@ -418,8 +420,7 @@ fn two_telemetry_values_with_a_layer_each_on_one_subscriber_do_not_mix() {
 #[test]
 fn a_subscriber_that_lives_on_keeps_no_telemetry_alive_and_records_nothing_after_its_end() {
     let kept = Kept::default();
-    let telemetry =
-        vigil::from_env("t").environment([]).log_format(LogFormat::Json).log_writer(kept.clone()).start();
+    let telemetry = vigil::from_env("t").environment([]).log_format(LogFormat::Json).log_writer(kept.clone()).start();
     let subscriber = Registry::default().with(interop::layer(&telemetry));
     with_default(subscriber, || {
         telemetry.agent_span("s", "a").finish();
@@ -433,8 +434,7 @@ fn a_subscriber_that_lives_on_keeps_no_telemetry_alive_and_records_nothing_after
 
 #[test]
 fn a_layer_on_telemetry_that_is_off_does_nothing() {
-    let telemetry =
-        vigil::from_env("t").environment([("OTEL_SDK_DISABLED".to_owned(), "true".to_owned())]).start();
+    let telemetry = vigil::from_env("t").environment([("OTEL_SDK_DISABLED".to_owned(), "true".to_owned())]).start();
     let seen = Seen::default();
     with_default(Registry::default().with(interop::layer(&telemetry)).with(seen.clone()), || {
         tracing::debug_span!("host").in_scope(|| telemetry.agent_span("s", "a").finish());

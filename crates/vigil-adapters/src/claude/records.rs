@@ -153,7 +153,6 @@ pub(crate) struct Lane {
     pub(crate) calls_unknown: u64,
     /// Chats and tools not told yet.
     pub(crate) open: u64,
-    pub(crate) span_told: bool,
     pub(crate) last_failed: Option<ErrorType>,
     pub(crate) stream: Cursor,
     pub(crate) transcript: Cursor,

@@ -106,6 +106,8 @@ pub(crate) struct Session {
     pub(crate) ended_at: Option<UnixNanos>,
     next_order: u64,
     pub(crate) facts: Vec<Fact>,
+    /// Chats and tools of which something became known since the last look.
+    pub(crate) touched: Vec<u64>,
     pub(crate) unknown_events: u64,
     /// Bytes of content that open tools hold.
     pub(crate) content_bytes: usize,
@@ -141,6 +143,7 @@ impl Session {
             ended_at: None,
             next_order: 0,
             facts: Vec::new(),
+            touched: Vec::new(),
             unknown_events: 0,
             content_bytes: 0,
             progress: super::transcript::Progress::default(),
@@ -259,7 +262,12 @@ impl Session {
                     return None;
                 }
                 if self.lanes.len() >= LANE_LIMIT {
-                    self.forget_told_lanes();
+                    self.forget_oldest_lanes();
+                }
+                if self.lanes.len() >= LANE_LIMIT {
+                    self.tell_oldest_chats();
+                    self.tell_oldest_tools();
+                    self.forget_oldest_lanes();
                 }
                 if self.lanes.len() >= LANE_LIMIT {
                     return None;
@@ -286,12 +294,16 @@ impl Session {
         {
             record.tool_use = Some(tool_use.into());
             record.has_task = true;
+            let placed = record.open > 0;
             if let Some((run, time)) = started {
                 record.run = run;
                 record.stream.last = record.stream.last.or(time);
                 record.transcript.last = record.transcript.last.or(time);
             }
             self.tell_sub_agent_started(lane);
+            if placed {
+                self.touch_lane(lane);
+            }
         }
         Some(lane)
     }
@@ -332,10 +344,25 @@ impl Session {
         if gone.transcript.chat.is_some() {
             lane.transcript = gone.transcript;
         }
+        self.touch_lane(kept);
     }
 
-    fn forget_told_lanes(&mut self) {
-        self.lanes.retain(|id, lane| *id == MAIN || !lane.span_told);
+    /// It became known whose sub-agent a lane is: what waits in it may be complete.
+    fn touch_lane(&mut self, lane: LaneId) {
+        let chats = self.chats.iter().filter(|(_, chat)| chat.lane == lane).map(|(key, _)| *key);
+        let tools = self.tools.iter().filter(|(_, tool)| tool.lane == lane).map(|(key, _)| *key);
+        self.touched.extend(chats.chain(tools));
+    }
+
+    /// Too many sub-agents are kept: the oldest of which nothing is open are told and forgotten.
+    fn forget_oldest_lanes(&mut self) {
+        let mut lanes: Vec<LaneId> =
+            self.lanes.iter().filter(|(id, lane)| **id != MAIN && lane.open == 0).map(|(id, _)| *id).collect();
+        lanes.sort_unstable();
+        for lane in lanes.into_iter().take(LANE_LIMIT / 8) {
+            self.tell_sub_agent(lane);
+            self.lanes.remove(&lane);
+        }
         let lanes = &self.lanes;
         self.lane_by_tool.retain(|_, lane| lanes.contains_key(lane));
         self.lane_by_agent.retain(|_, lane| lanes.contains_key(lane));
@@ -459,8 +486,9 @@ impl Session {
     }
 
     pub(crate) fn close_chat(&mut self, chat: u64) {
-        if let Some(chat) = self.chats.get_mut(&chat) {
-            chat.closed = true;
+        if let Some(record) = self.chats.get_mut(&chat) {
+            record.closed = true;
+            self.touched.push(chat);
         }
     }
 
@@ -478,6 +506,7 @@ impl Session {
             return;
         }
         let stop_reason = message.stop_reason.some();
+        self.touched.push(key(id));
         if let Some(chat) = self.chat(lane, source, id).and_then(|chat| self.chats.get_mut(&chat)) {
             chat.time.hold(time);
             chat.in_transcript |= source == Source::Transcript;
@@ -535,6 +564,7 @@ impl Session {
                 chat.requested_model = model.filter(|_| lane == MAIN);
             }
             chat.closed = true;
+            self.touched.push(key);
             self.cursor(lane, source).chat = None;
         }
         if lane == MAIN && (source == Source::Stream || !self.stream_structured) {
@@ -560,6 +590,7 @@ impl Session {
     /// The final numbers of a message whose parts are streamed.
     pub(crate) fn partial_finished(&mut self, lane: LaneId, stop_reason: Option<&str>, tokens: Option<Tokens>) {
         let Some(partial) = self.cursor(lane, Source::Stream).partial.take() else { return };
+        self.touched.push(key(&partial.message));
         let Some(chat) = self.chats.get_mut(&key(&partial.message)) else { return };
         let (Some(stop_reason), Some(tokens)) = (stop_reason, tokens) else { return };
         // A delta repeats what the start said of input and cache, or leaves it out.
@@ -587,6 +618,7 @@ impl Session {
         } else if let Some(chat) = self.chats.get_mut(&key(&partial.message)) {
             chat.failure = Some(ErrorType::CONNECTION);
             chat.closed = true;
+            self.touched.push(key(&partial.message));
         }
     }
 
@@ -604,6 +636,7 @@ impl Session {
             chat.time_to_first_chunk_ms = partial.time_to_first_chunk_ms;
             chat.failure = Some(ErrorType::CONNECTION);
             chat.closed = true;
+            self.touched.push(key(&partial.message));
         }
     }
 
@@ -687,6 +720,7 @@ impl Session {
         let name = block.name.some().unwrap_or("unknown");
         if let Some(tool) = self.tools.get_mut(&tool_key) {
             tool.time.start = tool.time.start.or(time);
+            self.touched.push(tool_key);
         } else {
             if self.tools.len() >= OPEN_LIMIT {
                 self.tell_oldest_tools();
@@ -790,6 +824,7 @@ impl Session {
                 (true, _) => ToolEnd::Failed,
             };
             tool.end = tool.end.or(Some(end));
+            self.touched.push(key(id));
         }
         self.sub_agent_result(id, failed, line, time);
     }

@@ -6,7 +6,7 @@
 
 use super::ids::key;
 use super::records::{Chat, Counts, LaneId, MAIN, Stretch, Tool, ToolEnd, Turn, earlier};
-use super::session::{OPEN_LIMIT, Session};
+use super::session::Session;
 use super::tokens::{Tokens, Totals, model_name};
 use vigil_core::contract::{EventKind, Key, SpanKind, attr};
 use vigil_core::cost::{Cost, price, price_of_sum};
@@ -15,6 +15,9 @@ use vigil_core::id::{SpanContext, SpanId};
 use vigil_core::vocab::{
     AgentKind, ErrorType, FinishReason, McpMethod, Operation, Provider, Severity, ToolStatus, ToolType, UsageSource, sanitise,
 };
+
+/// Chats or tools told at once when too many wait; more would be a burst of memory.
+const FORCED_AT_ONCE: usize = 1024;
 
 /// Longest foreign name that is kept, in bytes.
 const NAME_LIMIT: usize = 200;
@@ -43,16 +46,21 @@ impl Session {
         if self.defers_telling() {
             return;
         }
+        let mut touched = std::mem::take(&mut self.touched);
+        touched.sort_unstable();
+        touched.dedup();
         let mut ready: Vec<(u64, u64)> = Vec::new();
-        for (key, chat) in &self.chats {
-            let settled = chat.tokens.is_some() || chat.failure.is_some();
-            if chat.closed && settled && chat.compaction.is_none() && chat.time.end.is_some() && self.lane_is_placed(chat.lane) {
-                ready.push((chat.order, *key));
-            }
-        }
-        for (key, tool) in &self.tools {
-            if tool.end.is_some() && tool.time.start.is_some() && tool.time.end.is_some() && self.lane_is_placed(tool.lane) {
-                ready.push((tool.order, *key));
+        for key in touched {
+            if let Some(chat) = self.chats.get(&key) {
+                let settled = chat.tokens.is_some() || chat.failure.is_some();
+                if chat.closed && settled && chat.compaction.is_none() && chat.time.end.is_some() && self.lane_is_placed(chat.lane) {
+                    ready.push((chat.order, key));
+                }
+            } else if let Some(tool) = self.tools.get(&key)
+                && (tool.end.is_some() && tool.time.start.is_some() && tool.time.end.is_some())
+                && self.lane_is_placed(tool.lane)
+            {
+                ready.push((tool.order, key));
             }
         }
         self.tell_in_order(ready);
@@ -79,19 +87,19 @@ impl Session {
         }
     }
 
-    /// Too many chats wait: the older half is told as it is.
+    /// Too many chats wait: the oldest are told as they are.
     pub(crate) fn tell_oldest_chats(&mut self) {
         let mut orders: Vec<(u64, u64)> = self.chats.iter().map(|(key, chat)| (chat.order, *key)).collect();
         orders.sort_unstable();
-        orders.truncate(OPEN_LIMIT / 2);
+        orders.truncate(FORCED_AT_ONCE);
         self.tell_in_order(orders);
     }
 
-    /// Too many tools wait: the older half is told as it is.
+    /// Too many tools wait: the oldest are told as they are.
     pub(crate) fn tell_oldest_tools(&mut self) {
         let mut orders: Vec<(u64, u64)> = self.tools.iter().map(|(key, tool)| (tool.order, *key)).collect();
         orders.sort_unstable();
-        orders.truncate(OPEN_LIMIT / 2);
+        orders.truncate(FORCED_AT_ONCE);
         self.tell_in_order(orders);
     }
 
@@ -260,7 +268,7 @@ impl Session {
             usage.set_on_call(attributes);
             attributes.set(attr::VIGIL_USAGE_SOURCE, source);
             if !model.is_empty() {
-                price(Some(&Provider::ANTHROPIC), model, &usage).set_on(attributes);
+                price(Some(&Provider::ANTHROPIC), &name(model), &usage).set_on(attributes);
             }
         } else if let Some(tokens) = chat.provisional.filter(|_| chat.failure.is_none()) {
             tokens.usage().output_unknown().set_on_call(attributes);
@@ -487,17 +495,17 @@ impl Session {
         }
     }
 
-    fn tell_sub_agent(&mut self, lane_id: LaneId) {
+    pub(crate) fn tell_sub_agent(&mut self, lane_id: LaneId) {
         let (Some(ids), Some(span)) = (self.ids.clone(), self.sub_agent_span(lane_id)) else { return };
         let target = self.agent_name(lane_id);
         let mut attributes = self.common();
         let Some(lane) = self.lanes.get_mut(&lane_id) else { return };
         // A tool call that asked for a sub-agent and got none: refused, or cut before it began.
         let began = lane.agent.is_some() || lane.counts.chats + lane.counts.tools > 0;
-        if lane.span_told || !began {
+        // One that was forgotten, and heard of again, was told before.
+        if !began || !self.told.insert(u64::from_be_bytes(span.0)) {
             return;
         }
-        lane.span_told = true;
         let run = lane.run;
         let time = lane.time;
         attributes.set(attr::GEN_AI_OPERATION_NAME, Operation::INVOKE_AGENT);

@@ -6,6 +6,7 @@
 use super::Contender;
 use super::sdk::{NullExporter, null_provider};
 use super::tracing_spans::{Sink, TracingSpans};
+use std::sync::Arc;
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -16,14 +17,14 @@ struct Provider {
     exporter: NullExporter,
 }
 
-pub(super) fn default() -> Box<dyn Contender> {
+pub(super) fn default() -> Arc<dyn Contender> {
     let (provider, exporter) = null_provider();
     let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("bench"));
     tracing_subscriber::registry().with(layer).init();
-    Box::new(TracingSpans::new(Provider { provider, exporter }))
+    Arc::new(TracingSpans::new(Provider { provider, exporter }))
 }
 
-pub(super) fn lean() -> Box<dyn Contender> {
+pub(super) fn lean() -> Arc<dyn Contender> {
     let (provider, exporter) = null_provider();
     let layer = tracing_opentelemetry::layer()
         .with_tracer(provider.tracer("bench"))
@@ -32,7 +33,7 @@ pub(super) fn lean() -> Box<dyn Contender> {
         .with_target(false)
         .with_tracked_inactivity(false);
     tracing_subscriber::registry().with(layer).init();
-    Box::new(TracingSpans::new(Provider { provider, exporter }))
+    Arc::new(TracingSpans::new(Provider { provider, exporter }))
 }
 
 impl Sink for Provider {
@@ -40,9 +41,9 @@ impl Sink for Provider {
         self.provider.force_flush().ok();
     }
 
-    fn finish(self) -> Option<u64> {
+    fn finish(&self) -> Option<u64> {
         self.provider.force_flush().ok();
         self.provider.shutdown().ok();
-        Some(self.exporter.exported().saturating_sub(1))
+        Some(self.exporter.exported())
     }
 }

@@ -23,10 +23,10 @@ struct Fastrace {
     reported: Arc<AtomicU64>,
 }
 
-pub(super) fn set_up() -> Box<dyn Contender> {
+pub(super) fn set_up() -> Arc<dyn Contender> {
     let reported = Arc::new(AtomicU64::new(0));
     fastrace::set_reporter(NullReporter(reported.clone()), Config::default());
-    Box::new(Fastrace { reported })
+    Arc::new(Fastrace { reported })
 }
 
 impl Contender for Fastrace {
@@ -44,7 +44,7 @@ impl Contender for Fastrace {
         fastrace::flush();
     }
 
-    fn finish(self: Box<Self>) -> Option<u64> {
+    fn finish(&self) -> Option<u64> {
         fastrace::flush();
         Some(self.reported.load(Ordering::Relaxed))
     }

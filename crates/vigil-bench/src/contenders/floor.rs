@@ -3,6 +3,7 @@
 
 use super::Contender;
 use crate::workload::{Shape, capability};
+use std::sync::Arc;
 use std::cell::{Cell, RefCell};
 use std::hint::black_box;
 
@@ -23,14 +24,14 @@ thread_local! {
 
 struct Floor<Clock>(Clock);
 
-pub(super) fn system() -> Box<dyn Contender> {
-    Box::new(Floor(|| {
+pub(super) fn system() -> Arc<dyn Contender> {
+    Arc::new(Floor(|| {
         black_box(std::time::Instant::now());
     }))
 }
 
-pub(super) fn tsc() -> Box<dyn Contender> {
-    Box::new(Floor(|| {
+pub(super) fn tsc() -> Arc<dyn Contender> {
+    Arc::new(Floor(|| {
         black_box(fastant::Instant::now());
     }))
 }

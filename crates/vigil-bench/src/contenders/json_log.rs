@@ -2,13 +2,14 @@
 
 use super::Contender;
 use super::tracing_spans::{Sink, TracingSpans};
+use std::sync::Arc;
 use tracing_subscriber::fmt::format::FmtSpan;
 
 struct Nothing;
 
 impl Sink for Nothing {}
 
-pub(super) fn set_up() -> Box<dyn Contender> {
+pub(super) fn set_up() -> Arc<dyn Contender> {
     tracing_subscriber::fmt().json().with_span_events(FmtSpan::CLOSE).with_writer(std::io::sink).init();
-    Box::new(TracingSpans::new(Nothing))
+    Arc::new(TracingSpans::new(Nothing))
 }

@@ -10,10 +10,11 @@ mod tracing_off;
 mod tracing_spans;
 mod vigil;
 
-pub(crate) use sdk::{NullExporter, record_chats as record_sdk_chats, record_one_of_each as record_sdk_one_of_each};
-pub(crate) use vigil::{record_chats as record_vigil_chats, record_one_of_each as record_vigil_one_of_each};
+pub(crate) use self::sdk::{record_chats as record_sdk_chats, record_one_of_each as record_sdk_one_of_each};
+pub(crate) use self::vigil::{record_chats as record_vigil_chats, record_one_of_each as record_vigil_one_of_each};
 
 use crate::workload::Shape;
+use std::sync::Arc;
 
 /// Something that records spans.
 pub(crate) trait Contender: Send + Sync {
@@ -24,8 +25,8 @@ pub(crate) trait Contender: Send + Sync {
     /// process's.
     fn settle(&self) {}
 
-    /// Ends, and answers how many spans arrived where they go; `None` where nothing counts them.
-    fn finish(self: Box<Self>) -> Option<u64> {
+    /// Ends, and answers how many of the recorded spans arrived where they go; `None` where nothing counts them.
+    fn finish(&self) -> Option<u64> {
         None
     }
 }
@@ -34,7 +35,7 @@ pub(crate) trait Contender: Send + Sync {
 pub(crate) struct Entry {
     pub(crate) name: &'static str,
     pub(crate) title: &'static str,
-    pub(crate) set_up: fn() -> Box<dyn Contender>,
+    pub(crate) set_up: fn() -> Arc<dyn Contender>,
 }
 
 /// All of them, in the order of the table.

@@ -19,10 +19,10 @@ const QUEUE_SPANS: usize = 32 << 10;
 
 /// Counts spans and drops them.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct NullExporter(Arc<AtomicU64>);
+pub(super) struct NullExporter(Arc<AtomicU64>);
 
 impl NullExporter {
-    pub(crate) fn exported(&self) -> u64 {
+    pub(super) fn exported(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }
@@ -49,11 +49,11 @@ struct Sdk {
     exporter: NullExporter,
 }
 
-pub(super) fn set_up() -> Box<dyn Contender> {
+pub(super) fn set_up() -> Arc<dyn Contender> {
     let (provider, exporter) = null_provider();
     let tracer = provider.tracer("bench");
     let agent = Context::new().with_span(tracer.start("invoke_agent bench"));
-    Box::new(Sdk { provider, tracer, agent, exporter })
+    Arc::new(Sdk { provider, tracer, agent, exporter })
 }
 
 impl Contender for Sdk {
@@ -68,7 +68,7 @@ impl Contender for Sdk {
         self.provider.force_flush().ok();
     }
 
-    fn finish(self: Box<Self>) -> Option<u64> {
+    fn finish(&self) -> Option<u64> {
         self.agent.span().end();
         self.provider.force_flush().ok();
         self.provider.shutdown().ok();

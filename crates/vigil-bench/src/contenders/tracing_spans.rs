@@ -15,11 +15,8 @@ pub(super) struct TracingSpans<Sink> {
 pub(super) trait Sink: Send + Sync {
     fn settle(&self) {}
 
-    /// Ends, and answers how many spans arrived, the parent's not among them.
-    fn finish(self) -> Option<u64>
-    where
-        Self: Sized,
-    {
+    /// As [`Contender::finish`]. The parent is still open and not among those that arrived.
+    fn finish(&self) -> Option<u64> {
         None
     }
 }
@@ -43,10 +40,8 @@ impl<S: Sink> Contender for TracingSpans<S> {
         self.sink.settle();
     }
 
-    fn finish(self: Box<Self>) -> Option<u64> {
-        let this = *self;
-        drop(this.parent);
-        this.sink.finish()
+    fn finish(&self) -> Option<u64> {
+        self.sink.finish()
     }
 }
 

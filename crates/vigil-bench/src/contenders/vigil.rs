@@ -2,6 +2,7 @@
 
 use super::Contender;
 use crate::workload::{Shape, capability, chat};
+use std::sync::Arc;
 use std::time::Duration;
 use vigil::deliver::{DestinationConfig, MemoryDestination, Target};
 use vigil::{AgentSpan, FinishReason, LogFormat, Provider, Telemetry, Usage};
@@ -15,22 +16,22 @@ struct Vigil {
     on: bool,
 }
 
-pub(super) fn off() -> Box<dyn Contender> {
+pub(super) fn off() -> Arc<dyn Contender> {
     set_up(vigil::from_env("bench").environment([]).enabled(false), false)
 }
 
 /// On, with everything delivered into memory that is freed between bursts: the whole way of a record but the
 /// socket.
-pub(super) fn on() -> Box<dyn Contender> {
+pub(super) fn on() -> Arc<dyn Contender> {
     set_up(vigil::from_env("bench").environment([]).log_format(LogFormat::Off), true)
 }
 
 /// The JSON log and nothing else.
-pub(super) fn json() -> Box<dyn Contender> {
+pub(super) fn json() -> Arc<dyn Contender> {
     set_up(vigil::from_env("bench").environment([]).log_format(LogFormat::Json).log_writer(std::io::sink()), false)
 }
 
-fn set_up(builder: vigil::Builder, deliver: bool) -> Box<dyn Contender> {
+fn set_up(builder: vigil::Builder, deliver: bool) -> Arc<dyn Contender> {
     let memory = MemoryDestination::new();
     let builder = match deliver {
         true => builder.destination(DestinationConfig::new("memory", Target::Memory(memory.clone()))),
@@ -38,7 +39,7 @@ fn set_up(builder: vigil::Builder, deliver: bool) -> Box<dyn Contender> {
     };
     let telemetry = builder.start();
     let agent = telemetry.agent_span("session", "bench");
-    Box::new(Vigil { on: telemetry.is_on(), telemetry, agent, memory })
+    Arc::new(Vigil { on: telemetry.is_on(), telemetry, agent, memory })
 }
 
 impl Contender for Vigil {
@@ -54,10 +55,9 @@ impl Contender for Vigil {
         drop(self.memory.take());
     }
 
-    fn finish(self: Box<Self>) -> Option<u64> {
-        self.agent.finish();
+    fn finish(&self) -> Option<u64> {
         let receipt = self.telemetry.shutdown(DEADLINE);
-        // The agent's own span is not one of those that are counted.
+        // The shutdown ends the agent's span too; it is not one of those that are counted.
         self.on.then(|| receipt.traces.delivered.saturating_sub(1))
     }
 }

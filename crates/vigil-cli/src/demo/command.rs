@@ -177,9 +177,8 @@ impl Told {
         text.push('\n');
         text.push_str(&format!("  {:8}{}\n", "outcome", self.outcome(styles)));
         text.push_str(&tree::totals(&self.spans));
-        let trace = trace::root(&self.spans).map(|span| format!("trace {} ", span.trace_id)).unwrap_or_default();
         text.push('\n');
-        text.push_str(&report::delivery_text(&trace, &self.destinations, &self.receipt, styles));
+        text.push_str(&report::delivery_text("", &self.destinations, &self.receipt, styles));
         let guide = "the agent's code is the guide: crates/vigil-cli/src/demo/agent.rs";
         text + &format!("  {}\n", styles.paint(Style::Faint, guide))
     }

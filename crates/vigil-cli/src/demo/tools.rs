@@ -65,12 +65,13 @@ impl Outcome {
 #[derive(Debug)]
 pub(crate) struct Tools {
     folder: PathBuf,
+    command_time: Duration,
 }
 
 impl Tools {
     /// The tools of `folder`, which must exist.
     pub(crate) fn new(folder: &Path) -> io::Result<Self> {
-        Ok(Self { folder: folder.canonicalize()? })
+        Ok(Self { folder: folder.canonicalize()?, command_time: COMMAND_TIME })
     }
 
     /// What the policy says about a call, `None` where nobody needs to be asked.
@@ -155,7 +156,7 @@ impl Tools {
             .process_group(0)
             .spawn()
             .map_err(|error| format!("the command cannot be started: {error}"))?;
-        wait(child).map_err(|error| error.to_string())
+        wait(child, self.command_time).map_err(|error| error.to_string())
     }
 
     /// The place `path` names inside the folder. Its last part may not exist yet.
@@ -194,8 +195,8 @@ fn list(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) {
     }
 }
 
-fn wait(mut child: Child) -> io::Result<Outcome> {
-    let until = Instant::now() + COMMAND_TIME;
+fn wait(mut child: Child, time: Duration) -> io::Result<Outcome> {
+    let until = Instant::now() + time;
     let output = collect(child.stdout.take());
     let errors = collect(child.stderr.take());
     let status = loop {

@@ -15,6 +15,8 @@ const WIDTH: usize = 100;
 const NAMES: usize = 37;
 const TIMES: usize = 7;
 const CHART: usize = 14;
+/// The width of the branches alone; what is deeper shows its last branches only.
+const BRANCHES: usize = 24;
 
 /// One line of the tree, before it is laid out.
 struct Line<'a> {
@@ -48,11 +50,16 @@ fn grow<'a>(spans: &'a [TracedSpan], span: &TracedSpan, stem: &str, lines: &mut 
 impl Line<'_> {
     fn text(&self, run: Range<u64>, styles: Styles) -> String {
         let failed = self.span.text(attr::ERROR_TYPE).is_some();
-        let branch = self.branch.chars().count();
-        let name = cut(&printable(&self.span.name), NAMES.saturating_sub(branch));
-        let gap = " ".repeat(NAMES.saturating_sub(branch + name.chars().count()));
+        let depth = self.branch.chars().count();
+        let branch = match depth.checked_sub(BRANCHES) {
+            None | Some(0) => self.branch.clone(),
+            Some(over) => "…".chars().chain(self.branch.chars().skip(over + 1)).collect(),
+        };
+        let width = NAMES - depth.min(BRANCHES);
+        let name = cut(&printable(&self.span.name), width);
+        let gap = " ".repeat(width - name.chars().count());
         let name = if failed { styles.paint(Style::Bad, &name) } else { name };
-        let branch = styles.paint(Style::Faint, &self.branch);
+        let branch = if branch.is_empty() { branch } else { styles.paint(Style::Faint, &branch) };
         let time = time(self.span.duration());
         let chart = self.chart(run);
         let chart = match (failed, self.is_leaf) {
@@ -155,6 +162,7 @@ pub(super) fn totals(spans: &[TracedSpan]) -> String {
     if let Some(budget) = budget(spans) {
         let _a_string_takes_all = writeln!(text, "  {:8}{budget}", "left");
     }
+    let _a_string_takes_all = writeln!(text, "  {:8}{}", "trace", agent.trace_id);
     text
 }
 
@@ -167,10 +175,13 @@ fn budget(spans: &[TracedSpan]) -> Option<String> {
     Some(format!("{tokens}, ${cents:.4} and {calls} when the last turn began"))
 }
 
-/// Tenths matter where most spans take less than a millisecond.
+/// Most spans of an agent take next to no time, and should not all look alike.
 fn time(time: Duration) -> String {
-    let millis = time.as_secs_f64() * 1e3;
-    if millis < 10.0 { format!("{millis:.1} ms") } else { duration(time) }
+    match time.as_micros() {
+        micros @ ..1_000 => format!("{micros} µs"),
+        ..10_000 => format!("{:.1} ms", time.as_secs_f64() * 1e3),
+        _ => duration(time),
+    }
 }
 
 fn cut(text: &str, width: usize) -> String {

@@ -64,7 +64,6 @@ pub(crate) struct Assembler {
     metrics_due: UnixNanos,
     /// Depths of spans that adapters said have started.
     foreign: HashMap<SpanId, u16>,
-    spare: Vec<u8>,
     told_loss: u64,
     told_loss_at: Option<UnixNanos>,
 }
@@ -90,7 +89,6 @@ impl Assembler {
             outputs,
             originator,
             foreign: HashMap::new(),
-            spare: Vec::new(),
             told_loss: 0,
             told_loss_at: None,
         }
@@ -120,7 +118,7 @@ impl Assembler {
         let now = self.recorder.clock.now();
         let mut events = Vec::new();
         let joiner = &mut self.joiner;
-        self.recorder.drain(&mut self.spare, |bytes| joiner.read(bytes, &mut |_, event| events.push(event)));
+        self.recorder.drain(|bytes| joiner.read(bytes, &mut |_, event| events.push(event)));
         for mut event in events {
             self.joiner.note_event(&mut event);
             self.event(event, now);

@@ -43,7 +43,9 @@ pub(crate) fn common(span: &mut SpanRecord, originator: Originator) {
     if attributes.get(attr::VIGIL_ORIGINATOR).is_none() {
         attributes.set(attr::VIGIL_ORIGINATOR, originator.as_str());
     }
-    if attributes.get(attr::GEN_AI_OPERATION_NAME).is_none() && span.kind.def().required.contains(&attr::GEN_AI_OPERATION_NAME) {
+    if attributes.get(attr::GEN_AI_OPERATION_NAME).is_none()
+        && span.kind.def().required.contains(&attr::GEN_AI_OPERATION_NAME)
+    {
         attributes.set_some(attr::GEN_AI_OPERATION_NAME, default_operation(span.kind));
     }
     attributes.set(attr::VIGIL_OUTCOME, outcome_word(&span.outcome));

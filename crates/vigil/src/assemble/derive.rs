@@ -26,7 +26,12 @@ pub(crate) fn span(series: &mut Series, span: &SpanRecord, compat: bool) {
                 compat_tokens(series, at);
             }
         }
-        SpanKind::Embeddings | SpanKind::Retrieval | SpanKind::FetchResponse | SpanKind::Memory | SpanKind::CreateAgent | SpanKind::AgentClient => {
+        SpanKind::Embeddings
+        | SpanKind::Retrieval
+        | SpanKind::FetchResponse
+        | SpanKind::Memory
+        | SpanKind::CreateAgent
+        | SpanKind::AgentClient => {
             one(Metric::OperationDuration, seconds);
             if span.kind == SpanKind::Embeddings {
                 cost(series, at);

@@ -149,7 +149,9 @@ impl Joiner {
         let mut ended = std::mem::replace(&mut self.ended_before, std::mem::take(&mut self.ended_now));
         // By end, and of equal ends the one that began later first: that is children first.
         ended.sort_by_key(|span| {
-            self.open.get(span).map(|open| (open.record.end, std::cmp::Reverse(open.record.start), std::cmp::Reverse(open.depth)))
+            self.open
+                .get(span)
+                .map(|open| (open.record.end, std::cmp::Reverse(open.record.start), std::cmp::Reverse(open.depth)))
         });
         ended
     }
@@ -177,12 +179,7 @@ impl Joiner {
         set_absent(&mut open, attr::GEN_AI_AGENT_NAME, agent);
         set_absent(&mut open, attr::LIFE_SESSION_ID, session);
         set_absent(&mut open, attr::GEN_AI_CONVERSATION_ID, conversation);
-        Some(Joined {
-            span: open.record,
-            sampled: open.sampled,
-            depth: open.depth,
-            rollup: open.rollup,
-        })
+        Some(Joined { span: open.record, sampled: open.sampled, depth: open.depth, rollup: open.rollup })
     }
 
     /// Adds what a finished span amounts to, itself and below, to its parent.

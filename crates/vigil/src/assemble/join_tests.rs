@@ -1,14 +1,30 @@
 use super::*;
-use crate::record::format::{StartFields, ValueRef, Writer};
+use crate::record::format::{End, Set, Start, StartFields, ValueRef, Write};
+use crate::record::lanes::bytes_of;
 use vigil_core::id::TraceId;
 
-fn buffer(write: impl FnOnce(&mut Writer<'_>)) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    write(&mut Writer(&mut bytes));
-    bytes
+#[derive(Default)]
+struct Writer(Vec<u8>);
+
+impl Writer {
+    fn put(&mut self, record: &impl Write) {
+        self.0.extend(bytes_of(record));
+    }
+    fn set(&mut self, span: SpanId, attributes: &[(vigil_core::contract::Key, ValueRef<'_>)]) {
+        self.put(&Set(span, attributes));
+    }
+    fn end(&mut self, span: SpanId, time: UnixNanos, ended: EndedAs<'_>) {
+        self.put(&End { span, time, ended, attributes: &[] });
+    }
 }
 
-fn start(writer: &mut Writer<'_>, span: u8, parent: Option<u8>, kind: SpanKind, time: u64) {
+fn buffer(write: impl FnOnce(&mut Writer)) -> Vec<u8> {
+    let mut writer = Writer::default();
+    write(&mut writer);
+    writer.0
+}
+
+fn start(writer: &mut Writer, span: u8, parent: Option<u8>, kind: SpanKind, time: u64) {
     let fields = StartFields {
         trace: TraceId([9; 16]),
         span: SpanId([span; 8]),
@@ -18,7 +34,7 @@ fn start(writer: &mut Writer<'_>, span: u8, parent: Option<u8>, kind: SpanKind, 
         time: UnixNanos(time),
         target: "",
     };
-    writer.start(fields, &[]);
+    writer.put(&Start(fields, &[]));
 }
 
 fn no_event(_: &mut Joiner, _: EventRecord) {
@@ -33,7 +49,7 @@ fn take(joiner: &mut Joiner, ended: impl FnOnce(&mut Joiner) -> Vec<SpanId>) -> 
 fn an_end_drained_before_an_earlier_set_still_gets_it() {
     let mut joiner = Joiner::default();
     joiner.read(&buffer(|w| start(w, 1, None, SpanKind::Chat, 10)), &mut no_event);
-    joiner.read(&buffer(|w| w.end(SpanId([1; 8]), UnixNanos(20), EndedAs::Ok, &[])), &mut no_event);
+    joiner.read(&buffer(|w| w.end(SpanId([1; 8]), UnixNanos(20), EndedAs::Ok)), &mut no_event);
     assert!(joiner.end_round().is_empty());
     let set = buffer(|w| w.set(SpanId([1; 8]), &[(attr::GEN_AI_USAGE_OUTPUT_TOKENS, ValueRef::Int(5))]));
     joiner.read(&set, &mut no_event);
@@ -46,7 +62,7 @@ fn an_end_drained_before_an_earlier_set_still_gets_it() {
 #[test]
 fn an_end_drained_before_its_start_waits_for_it() {
     let mut joiner = Joiner::default();
-    joiner.read(&buffer(|w| w.end(SpanId([1; 8]), UnixNanos(20), EndedAs::Cancelled, &[])), &mut no_event);
+    joiner.read(&buffer(|w| w.end(SpanId([1; 8]), UnixNanos(20), EndedAs::Cancelled)), &mut no_event);
     joiner.end_round();
     joiner.read(&buffer(|w| start(w, 1, None, SpanKind::Tool, 10)), &mut no_event);
     joiner.end_round();
@@ -58,7 +74,7 @@ fn an_end_drained_before_its_start_waits_for_it() {
 #[test]
 fn an_end_whose_start_never_comes_is_counted_and_forgotten() {
     let mut joiner = Joiner::default();
-    joiner.read(&buffer(|w| w.end(SpanId([1; 8]), UnixNanos(20), EndedAs::Ok, &[])), &mut no_event);
+    joiner.read(&buffer(|w| w.end(SpanId([1; 8]), UnixNanos(20), EndedAs::Ok)), &mut no_event);
     (0..3).for_each(|_| drop(joiner.end_round()));
     assert_eq!((joiner.without_start, joiner.waiting_before.len()), (1, 0));
 }
@@ -70,13 +86,16 @@ fn children_come_out_before_their_parents_and_inherit_from_them() {
         start(w, 1, None, SpanKind::Agent, 10);
         w.set(SpanId([1; 8]), &[]);
         start(w, 2, Some(1), SpanKind::Tool, 10);
-        w.end(SpanId([1; 8]), UnixNanos(20), EndedAs::Ok, &[]);
-        w.end(SpanId([2; 8]), UnixNanos(20), EndedAs::Ok, &[]);
+        w.end(SpanId([1; 8]), UnixNanos(20), EndedAs::Ok);
+        w.end(SpanId([2; 8]), UnixNanos(20), EndedAs::Ok);
     });
     joiner.read(&bytes, &mut no_event);
     joiner.end_round();
     let done = take(&mut joiner, Joiner::end_round);
-    assert_eq!(done.iter().map(|joined| joined.span.context.span_id).collect::<Vec<_>>(), [SpanId([2; 8]), SpanId([1; 8])]);
+    assert_eq!(
+        done.iter().map(|joined| joined.span.context.span_id).collect::<Vec<_>>(),
+        [SpanId([2; 8]), SpanId([1; 8])]
+    );
     assert_eq!((done[0].depth, done[1].depth), (1, 0));
 }
 
@@ -90,6 +109,13 @@ fn what_is_open_at_the_end_is_closed_deepest_first() {
     joiner.read(&bytes, &mut no_event);
     assert_eq!(joiner.announce(UnixNanos(12), std::time::Duration::from_secs(5)).len(), 1);
     let done = take(&mut joiner, |joiner| joiner.close_open(UnixNanos(50), &ErrorType::CANCELLED));
-    assert_eq!(done.iter().map(|joined| joined.span.context.span_id).collect::<Vec<_>>(), [SpanId([2; 8]), SpanId([1; 8])]);
-    assert!(done.iter().all(|joined| joined.span.outcome == Outcome::Error(ErrorType::CANCELLED) && joined.span.end == UnixNanos(50)));
+    assert_eq!(
+        done.iter().map(|joined| joined.span.context.span_id).collect::<Vec<_>>(),
+        [SpanId([2; 8]), SpanId([1; 8])]
+    );
+    assert!(
+        done.iter()
+            .all(|joined| joined.span.outcome == Outcome::Error(ErrorType::CANCELLED)
+                && joined.span.end == UnixNanos(50))
+    );
 }

@@ -41,7 +41,9 @@ impl Series {
         });
         let replaces = matches!(def.instrument, Instrument::Gauge);
         match point {
-            PointValue::Int(number) => *number = if replaces { value as i64 } else { number.saturating_add(value as i64) },
+            PointValue::Int(number) => {
+                *number = if replaces { value as i64 } else { number.saturating_add(value as i64) }
+            }
             PointValue::Double(number) => *number = if replaces { value } else { *number + value },
             PointValue::Histogram(histogram) => {
                 let Instrument::Histogram { buckets } = def.instrument else { return };
@@ -86,7 +88,9 @@ impl Series {
 /// Labels are kept as words; a key that the contract calls a number goes out as one.
 fn label_value(key: Key, word: &Text) -> Value {
     match key.def().ty {
-        vigil_core::contract::ValueType::Int => word.parse::<i64>().map_or_else(|_| Value::Str(word.clone()), Value::Int),
+        vigil_core::contract::ValueType::Int => {
+            word.parse::<i64>().map_or_else(|_| Value::Str(word.clone()), Value::Int)
+        }
         _ => Value::Str(word.clone()),
     }
 }
@@ -109,13 +113,16 @@ mod tests {
 
     #[test]
     fn delta_starts_anew_after_each_collection_and_cumulative_goes_on() {
-        for (temporality, expected) in [(Temporality::Delta, [Some(2), None, Some(3)]), (Temporality::Cumulative, [Some(2), Some(2), Some(5)])] {
+        for (temporality, expected) in
+            [(Temporality::Delta, [Some(2), None, Some(3)]), (Temporality::Cumulative, [Some(2), Some(2), Some(5)])]
+        {
             let mut series = Series::new(UnixNanos(1), temporality);
             let labels = || vec![(attr::LIFE_TOOL_STATUS, Text::from("ok"))];
-            let read = |series: &mut Series| match series.collect(UnixNanos(2)).first().map(|series| series.value.clone()) {
-                Some(PointValue::Int(number)) => Some(number),
-                _ => None,
-            };
+            let read =
+                |series: &mut Series| match series.collect(UnixNanos(2)).first().map(|series| series.value.clone()) {
+                    Some(PointValue::Int(number)) => Some(number),
+                    _ => None,
+                };
             series.record(Metric::ToolExecutions, labels(), 2.0);
             let first = read(&mut series);
             let second = read(&mut series);

@@ -65,8 +65,8 @@ pub(crate) fn mirror(
     match parent.filter(|parent| !parent.is_disabled()) {
         None => make(None),
         Some(parent) => {
-            let made = parent
-                .with_subscriber(|(id, dispatch)| dispatcher::with_default(dispatch, || make(Some(id.clone()))));
+            let made =
+                parent.with_subscriber(|(id, dispatch)| dispatcher::with_default(dispatch, || make(Some(id.clone()))));
             made.flatten()
         }
     }

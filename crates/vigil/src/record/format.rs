@@ -13,6 +13,7 @@
 //! Text is `len u32 | UTF-8`. An attribute is `key u16 | type u8 | value`; key `0xffff` is followed by the
 //! user's own name as text. A reader given any bytes at all returns records or `None`, never panics.
 
+use super::lane::Space;
 use vigil_core::contract::{EventKind, Key, SpanKind};
 use vigil_core::fact::{Attributes, UnixNanos, Value};
 use vigil_core::id::{SpanId, TraceId};
@@ -74,9 +75,6 @@ pub(crate) enum EndedAs<'a> {
     Cancelled,
 }
 
-/// Appends records to a buffer.
-pub(crate) struct Writer<'b>(pub(crate) &'b mut Vec<u8>);
-
 /// What a start record says.
 #[derive(Clone, Copy)]
 pub(crate) struct StartFields<'a> {
@@ -89,107 +87,204 @@ pub(crate) struct StartFields<'a> {
     pub(crate) target: &'a str,
 }
 
-impl Writer<'_> {
-    fn record(&mut self, tag: u8, body: impl FnOnce(&mut Vec<u8>)) {
-        let start = self.0.len();
-        self.0.extend_from_slice(&[0, 0, 0, 0, tag]);
-        body(self.0);
-        let len = (self.0.len() - start) as u32;
-        self.0[start..start + 4].copy_from_slice(&len.to_le_bytes());
+/// What is in front of every record's body.
+const HEAD: usize = 5;
+
+/// A record to be written: knows how much room it needs, and writes itself there.
+pub(crate) trait Write {
+    /// The length of the body.
+    fn len(&self) -> usize;
+    /// Which record it is.
+    const TAG: u8;
+    fn body(&self, out: &mut Space<'_>);
+
+    /// The length of the record.
+    #[inline(always)]
+    fn size(&self) -> usize {
+        HEAD + self.len()
     }
 
-    pub(crate) fn start(&mut self, fields: StartFields<'_>, attributes: &[AttrRef<'_>]) {
-        self.record(START, |out| {
-            out.extend_from_slice(&fields.trace.0);
-            out.extend_from_slice(&fields.span.0);
-            out.extend_from_slice(&fields.parent.unwrap_or_default().0);
-            out.extend_from_slice(&[fields.kind.index(), fields.flags]);
-            out.extend_from_slice(&fields.time.0.to_le_bytes());
-            text(out, fields.target);
-            known(out, attributes);
-        });
+    #[inline(always)]
+    fn write(&self, out: &mut Space<'_>) {
+        let len = (self.size() as u32).to_le_bytes();
+        out.put(&[len[0], len[1], len[2], len[3], Self::TAG]);
+        self.body(out);
+    }
+}
+
+pub(crate) struct Start<'a>(pub(crate) StartFields<'a>, pub(crate) &'a [AttrRef<'a>]);
+pub(crate) struct Set<'a>(pub(crate) SpanId, pub(crate) &'a [AttrRef<'a>]);
+pub(crate) struct SetCustom<'a>(pub(crate) SpanId, pub(crate) &'a str, pub(crate) ValueRef<'a>);
+pub(crate) struct Event<'a> {
+    pub(crate) event: EventKind,
+    pub(crate) span: Option<(TraceId, SpanId)>,
+    pub(crate) severity: Severity,
+    pub(crate) time: UnixNanos,
+    pub(crate) attributes: &'a [AttrRef<'a>],
+}
+pub(crate) struct End<'a> {
+    pub(crate) span: SpanId,
+    pub(crate) time: UnixNanos,
+    pub(crate) ended: EndedAs<'a>,
+    pub(crate) attributes: &'a [AttrRef<'a>],
+}
+
+impl Write for Start<'_> {
+    const TAG: u8 = START;
+
+    #[inline(always)]
+    fn len(&self) -> usize {
+        16 + 8 + 8 + 2 + 8 + text_len(self.0.target) + known_len(self.1)
     }
 
-    pub(crate) fn set(&mut self, span: SpanId, attributes: &[AttrRef<'_>]) {
-        self.record(SET, |out| {
-            out.extend_from_slice(&span.0);
-            known(out, attributes);
-        });
+    #[inline(always)]
+    fn body(&self, out: &mut Space<'_>) {
+        let fields = &self.0;
+        let mut fixed = [0; 42];
+        fixed[..16].copy_from_slice(&fields.trace.0);
+        fixed[16..24].copy_from_slice(&fields.span.0);
+        fixed[24..32].copy_from_slice(&fields.parent.unwrap_or_default().0);
+        fixed[32] = fields.kind.index();
+        fixed[33] = fields.flags;
+        fixed[34..].copy_from_slice(&fields.time.0.to_le_bytes());
+        out.put(&fixed);
+        text(out, fields.target);
+        known(out, self.1);
+    }
+}
+
+impl Write for Set<'_> {
+    const TAG: u8 = SET;
+
+    #[inline(always)]
+    fn len(&self) -> usize {
+        8 + known_len(self.1)
     }
 
-    pub(crate) fn set_custom(&mut self, span: SpanId, name: &str, value: ValueRef<'_>) {
-        self.record(SET, |out| {
-            out.extend_from_slice(&span.0);
-            out.extend_from_slice(&CUSTOM.to_le_bytes());
-            text(out, name);
-            put_value(out, value);
-        });
+    #[inline(always)]
+    fn body(&self, out: &mut Space<'_>) {
+        out.put(&self.0.0);
+        known(out, self.1);
+    }
+}
+
+impl Write for SetCustom<'_> {
+    const TAG: u8 = SET;
+
+    fn len(&self) -> usize {
+        8 + 2 + text_len(self.1) + value_len(self.2)
     }
 
-    pub(crate) fn event(
-        &mut self,
-        event: EventKind,
-        span: Option<(TraceId, SpanId)>,
-        severity: Severity,
-        time: UnixNanos,
-        attributes: &[AttrRef<'_>],
-    ) {
-        let (trace, span) = span.unwrap_or_default();
-        self.record(EVENT, |out| {
-            out.extend_from_slice(&trace.0);
-            out.extend_from_slice(&span.0);
-            out.extend_from_slice(&[event.index(), severity.number()]);
-            out.extend_from_slice(&time.0.to_le_bytes());
-            known(out, attributes);
-        });
+    fn body(&self, out: &mut Space<'_>) {
+        out.put(&self.0.0);
+        out.put(&CUSTOM.to_le_bytes());
+        text(out, self.1);
+        put_value(out, self.2);
+    }
+}
+
+impl Write for Event<'_> {
+    const TAG: u8 = EVENT;
+
+    fn len(&self) -> usize {
+        16 + 8 + 2 + 8 + known_len(self.attributes)
     }
 
-    pub(crate) fn end(&mut self, span: SpanId, time: UnixNanos, ended: EndedAs<'_>, attributes: &[AttrRef<'_>]) {
-        let (code, error) = match ended {
+    fn body(&self, out: &mut Space<'_>) {
+        let (trace, span) = self.span.unwrap_or_default();
+        out.put(&trace.0);
+        out.put(&span.0);
+        out.put(&[self.event.index(), self.severity.number()]);
+        out.put(&self.time.0.to_le_bytes());
+        known(out, self.attributes);
+    }
+}
+
+impl End<'_> {
+    #[inline(always)]
+    fn parts(&self) -> (u8, &str) {
+        match self.ended {
             EndedAs::Ok => (0, ""),
             EndedAs::Error(error) => (1, error),
             EndedAs::Cancelled => (2, ""),
-        };
-        self.record(END, |out| {
-            out.extend_from_slice(&span.0);
-            out.push(code);
-            out.extend_from_slice(&time.0.to_le_bytes());
-            text(out, error);
-            known(out, attributes);
-        });
+        }
     }
 }
 
-fn text(out: &mut Vec<u8>, text: &str) {
-    out.extend_from_slice(&(text.len() as u32).to_le_bytes());
-    out.extend_from_slice(text.as_bytes());
+impl Write for End<'_> {
+    const TAG: u8 = END;
+
+    #[inline(always)]
+    fn len(&self) -> usize {
+        8 + 1 + 8 + text_len(self.parts().1) + known_len(self.attributes)
+    }
+
+    #[inline(always)]
+    fn body(&self, out: &mut Space<'_>) {
+        let (code, error) = self.parts();
+        let mut fixed = [0; 17];
+        fixed[..8].copy_from_slice(&self.span.0);
+        fixed[8] = code;
+        fixed[9..].copy_from_slice(&self.time.0.to_le_bytes());
+        out.put(&fixed);
+        text(out, error);
+        known(out, self.attributes);
+    }
 }
 
-fn known(out: &mut Vec<u8>, attributes: &[AttrRef<'_>]) {
+#[inline(always)]
+fn text_len(text: &str) -> usize {
+    4 + text.len()
+}
+
+#[inline(always)]
+fn known_len(attributes: &[AttrRef<'_>]) -> usize {
+    attributes.iter().map(|(_, value)| 2 + value_len(*value)).sum()
+}
+
+#[inline(always)]
+fn value_len(value: ValueRef<'_>) -> usize {
+    1 + match value {
+        ValueRef::Str(string) => text_len(string),
+        ValueRef::Int(_) | ValueRef::Double(_) => 8,
+        ValueRef::Bool(_) => 1,
+        ValueRef::StrList(list) => 4 + list.iter().map(|item| text_len(item)).sum::<usize>(),
+    }
+}
+
+#[inline(always)]
+fn text(out: &mut Space<'_>, text: &str) {
+    out.put(&(text.len() as u32).to_le_bytes());
+    out.put(text.as_bytes());
+}
+
+#[inline(always)]
+fn known(out: &mut Space<'_>, attributes: &[AttrRef<'_>]) {
     for (key, value) in attributes {
-        out.extend_from_slice(&key.index().to_le_bytes());
+        out.put(&key.index().to_le_bytes());
         put_value(out, *value);
     }
 }
 
-fn put_value(out: &mut Vec<u8>, value: ValueRef<'_>) {
+#[inline(always)]
+fn put_value(out: &mut Space<'_>, value: ValueRef<'_>) {
     match value {
         ValueRef::Str(string) => {
-            out.push(0);
+            out.put(&[0]);
             text(out, string);
         }
         ValueRef::Int(number) => {
-            out.push(1);
-            out.extend_from_slice(&number.to_le_bytes());
+            out.put(&[1]);
+            out.put(&number.to_le_bytes());
         }
         ValueRef::Double(number) => {
-            out.push(2);
-            out.extend_from_slice(&number.to_le_bytes());
+            out.put(&[2]);
+            out.put(&number.to_le_bytes());
         }
-        ValueRef::Bool(truth) => out.extend_from_slice(&[3, u8::from(truth)]),
+        ValueRef::Bool(truth) => out.put(&[3, u8::from(truth)]),
         ValueRef::StrList(list) => {
-            out.push(4);
-            out.extend_from_slice(&(list.len() as u32).to_le_bytes());
+            out.put(&[4]);
+            out.put(&(list.len() as u32).to_le_bytes());
             list.iter().for_each(|item| text(out, item));
         }
     }

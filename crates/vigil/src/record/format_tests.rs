@@ -1,26 +1,35 @@
 use super::*;
+use crate::record::lanes::bytes_of;
 use vigil_core::contract::attr;
 
 fn sample() -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let mut writer = Writer(&mut bytes);
-    writer.start(
-        StartFields {
-            trace: TraceId([1; 16]),
-            span: SpanId([2; 8]),
-            parent: Some(SpanId([3; 8])),
-            kind: SpanKind::Chat,
-            flags: FLAG_SAMPLED,
-            time: UnixNanos(11),
-            target: "modèle",
-        },
-        &[(attr::GEN_AI_REQUEST_MODEL, "modèle".into()), (attr::GEN_AI_REQUEST_STREAM, true.into())],
-    );
-    writer.set(SpanId([2; 8]), &[(attr::GEN_AI_RESPONSE_FINISH_REASONS, ValueRef::StrList(&["stop", "length"]))]);
-    writer.set_custom(SpanId([2; 8]), "app.tier", ValueRef::Double(0.5));
-    writer.event(EventKind::ModeTransition, None, Severity::Info, UnixNanos(12), &[(attr::LIFE_MODE_TO, "verify".into())]);
-    writer.end(SpanId([2; 8]), UnixNanos(13), EndedAs::Error("timeout"), &[(attr::GEN_AI_USAGE_INPUT_TOKENS, 7_i64.into())]);
-    bytes
+    let span = SpanId([2; 8]);
+    let start = StartFields {
+        trace: TraceId([1; 16]),
+        span,
+        parent: Some(SpanId([3; 8])),
+        kind: SpanKind::Chat,
+        flags: FLAG_SAMPLED,
+        time: UnixNanos(11),
+        target: "modèle",
+    };
+    let event = Event {
+        event: EventKind::ModeTransition,
+        span: None,
+        severity: Severity::Info,
+        time: UnixNanos(12),
+        attributes: &[(attr::LIFE_MODE_TO, ValueRef::Str("verify"))],
+    };
+    let tokens = [(attr::GEN_AI_USAGE_INPUT_TOKENS, ValueRef::Int(7))];
+    let end = End { span, time: UnixNanos(13), ended: EndedAs::Error("timeout"), attributes: &tokens };
+    let model = [(attr::GEN_AI_REQUEST_MODEL, "modèle".into()), (attr::GEN_AI_REQUEST_STREAM, true.into())];
+    let reasons = [(attr::GEN_AI_RESPONSE_FINISH_REASONS, ValueRef::StrList(&["stop", "length"]))];
+    bytes_of(&Start(start, &model))
+        .chain(bytes_of(&Set(span, &reasons)))
+        .chain(bytes_of(&SetCustom(span, "app.tier", ValueRef::Double(0.5))))
+        .chain(bytes_of(&event))
+        .chain(bytes_of(&end))
+        .collect()
 }
 
 #[test]
@@ -33,7 +42,10 @@ fn records_come_back_as_they_were_written() {
         let (record, len) = read(rest).expect("a record");
         match record {
             Record::Start { span, parent, kind, target, time, attributes: attrs, .. } => {
-                assert_eq!((span, parent, kind, target, time), (SpanId([2; 8]), Some(SpanId([3; 8])), SpanKind::Chat, "modèle", UnixNanos(11)));
+                assert_eq!(
+                    (span, parent, kind, target, time),
+                    (SpanId([2; 8]), Some(SpanId([3; 8])), SpanKind::Chat, "modèle", UnixNanos(11))
+                );
                 attrs.apply(&mut attributes);
                 tags.push("start");
             }
@@ -55,7 +67,10 @@ fn records_come_back_as_they_were_written() {
     }
     assert_eq!(tags, ["start", "set", "set", "event", "end"]);
     assert_eq!(attributes.str(attr::GEN_AI_REQUEST_MODEL), Some("modèle"));
-    assert_eq!(attributes.get(attr::GEN_AI_RESPONSE_FINISH_REASONS), Some(&Value::StrList(vec!["stop".into(), "length".into()])));
+    assert_eq!(
+        attributes.get(attr::GEN_AI_RESPONSE_FINISH_REASONS),
+        Some(&Value::StrList(vec!["stop".into(), "length".into()]))
+    );
     assert_eq!(attributes.custom().collect::<Vec<_>>(), [("app.tier", &Value::Double(0.5))]);
     assert_eq!(attributes.int(attr::GEN_AI_USAGE_INPUT_TOKENS), Some(7));
 }

@@ -1,14 +1,15 @@
-//! What handles hold: the buffers, the clock, the ids, the content gate and the counts of what did not fit.
+//! What handles hold: the lanes, the clock, the ids, the content gate and the counts of what did not fit.
 
-use super::buffer::{Append, Buffers};
-use super::format::{AttrRef, EndedAs, FLAG_SAMPLED, StartFields, ValueRef};
+use super::format::{AttrRef, End, EndedAs, Event, FLAG_SAMPLED, Set, SetCustom, Start, StartFields, ValueRef, Write};
+use super::lane::Appended;
+use super::lanes::Lanes;
 use crate::clock::Clock;
 use crate::ids::IdSource;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::Thread;
 use vigil_core::contract::EventKind;
-use vigil_core::fact::{Fact, UnixNanos};
+use vigil_core::fact::Fact;
 use vigil_core::id::{SpanId, TraceId};
 use vigil_core::vocab::Severity;
 
@@ -18,7 +19,7 @@ const FACTS_MAX: usize = 65_536;
 /// The recording side of one telemetry value.
 #[derive(Debug)]
 pub(crate) struct Recorder {
-    buffers: Buffers,
+    lanes: Lanes,
     facts: Mutex<Vec<Fact>>,
     pub(crate) clock: Clock,
     pub(crate) ids: IdSource,
@@ -74,7 +75,7 @@ static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 impl Recorder {
     pub(crate) fn new(clock: Clock, ids: IdSource, content: bool, sampler: Sampler, buffer_bytes: usize) -> Arc<Self> {
         Arc::new(Self {
-            buffers: Buffers::new(NEXT_ID.fetch_add(1, Ordering::Relaxed), buffer_bytes),
+            lanes: Lanes::new(NEXT_ID.fetch_add(1, Ordering::Relaxed), buffer_bytes),
             facts: Mutex::default(),
             clock,
             ids,
@@ -101,6 +102,7 @@ impl Recorder {
     /// From here on everything is refused and counted.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Release);
+        self.lanes.abandon();
     }
 
     #[cfg(feature = "tracing")]
@@ -108,33 +110,35 @@ impl Recorder {
         self.closed.load(Ordering::Relaxed)
     }
 
-    fn append(&self, refused: &AtomicU64, write: impl FnOnce(&mut super::format::Writer<'_>)) -> bool {
-        let result =
-            if self.closed.load(Ordering::Relaxed) { Append::Full } else { self.buffers.append(write) };
-        match result {
-            Append::Done => true,
-            Append::Pressing => {
-                self.wake();
-                true
-            }
-            Append::Full => {
-                refused.fetch_add(1, Ordering::Relaxed);
-                false
+    #[inline]
+    fn append(&self, refused: &AtomicU64, record: &impl Write, always: bool) -> bool {
+        if !self.closed.load(Ordering::Relaxed) {
+            match self.lanes.append(record, always) {
+                Ok(Appended::Here) => return true,
+                Ok(Appended::NextChunk) => {
+                    self.wake();
+                    return true;
+                }
+                Err(_) => {}
             }
         }
+        refused.fetch_add(1, Ordering::Relaxed);
+        false
     }
 
     /// Records a start. When it does not fit the span is lost, and its handle must record nothing more.
+    #[inline]
     pub(crate) fn start(&self, fields: StartFields<'_>, attributes: &[AttrRef<'_>]) -> bool {
-        self.append(&self.refused.spans, |writer| writer.start(fields, attributes))
+        self.append(&self.refused.spans, &Start(fields, attributes), false)
     }
 
+    #[inline]
     pub(crate) fn set(&self, span: SpanId, attributes: &[AttrRef<'_>]) {
-        self.append(&self.refused.sets, |writer| writer.set(span, attributes));
+        self.append(&self.refused.sets, &Set(span, attributes), false);
     }
 
     pub(crate) fn set_custom(&self, span: SpanId, name: &str, value: ValueRef<'_>) {
-        self.append(&self.refused.sets, |writer| writer.set_custom(span, name, value));
+        self.append(&self.refused.sets, &SetCustom(span, name, value), false);
     }
 
     pub(crate) fn event(
@@ -144,14 +148,15 @@ impl Recorder {
         severity: Severity,
         attributes: &[AttrRef<'_>],
     ) {
-        let time = self.clock.now();
-        self.append(&self.refused.events, |writer| writer.event(event, span, severity, time, attributes));
+        let record = Event { event, span, severity, time: self.clock.now(), attributes };
+        self.append(&self.refused.events, &record, false);
     }
 
-    /// Records an end. When it does not fit the span stays open, and shutdown closes it.
+    /// Records an end. Always fits while the recorder is open: its start did.
+    #[inline]
     pub(crate) fn end(&self, span: SpanId, ended: EndedAs<'_>, attributes: &[AttrRef<'_>]) {
-        let time: UnixNanos = self.clock.now();
-        self.append(&self.refused.sets, |writer| writer.end(span, time, ended, attributes));
+        let record = End { span, time: self.clock.now(), ended, attributes };
+        self.append(&self.refused.sets, &record, true);
     }
 
     /// Takes a fact an adapter made.
@@ -178,8 +183,8 @@ impl Recorder {
         }
     }
 
-    pub(crate) fn drain(&self, spare: &mut Vec<u8>, read: impl FnMut(&[u8])) {
-        self.buffers.drain(spare, read);
+    pub(crate) fn drain(&self, read: impl FnMut(&[u8])) {
+        self.lanes.drain(read);
     }
 
     pub(crate) fn take_facts(&self) -> Vec<Fact> {

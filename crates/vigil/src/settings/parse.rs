@@ -87,7 +87,12 @@ impl Parser<'_> {
     }
 
     /// One of a list of words, in any case; anything else is a warning and unset.
-    pub(super) fn choice<T: Copy>(&mut self, variable: &'static str, words: &[(&str, T)], otherwise: &str) -> Option<T> {
+    pub(super) fn choice<T: Copy>(
+        &mut self,
+        variable: &'static str,
+        words: &[(&str, T)],
+        otherwise: &str,
+    ) -> Option<T> {
         let value = self.text(variable)?;
         let word = value.trim();
         let found = words.iter().find(|(name, _)| name.eq_ignore_ascii_case(word)).map(|(_, choice)| *choice);

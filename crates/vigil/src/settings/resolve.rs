@@ -1,9 +1,9 @@
 //! What will be done: every setting decided.
 
+use super::LogFormat;
 use super::env::Environment;
 use super::parse::{Parser, Warning, check_url};
 use super::variables::name;
-use super::LogFormat;
 use crate::deliver::Protocol;
 use crate::encode::{AttributeLimits, Temporality};
 use crate::record::Sampler;
@@ -79,18 +79,42 @@ pub(crate) struct Overrides {
 
 /// One row a signal: exporter, endpoint, protocol, headers, timeout, compression.
 const PER_SIGNAL: [(&str, &str, [&str; 6]); 3] = [
-    ("traces", "v1/traces", [
-        name::TRACES_EXPORTER, name::TRACES_ENDPOINT, name::TRACES_PROTOCOL, name::TRACES_HEADERS, name::TRACES_TIMEOUT,
-        name::TRACES_COMPRESSION,
-    ]),
-    ("logs", "v1/logs", [
-        name::LOGS_EXPORTER, name::LOGS_ENDPOINT, name::LOGS_PROTOCOL, name::LOGS_HEADERS, name::LOGS_TIMEOUT,
-        name::LOGS_COMPRESSION,
-    ]),
-    ("metrics", "v1/metrics", [
-        name::METRICS_EXPORTER, name::METRICS_ENDPOINT, name::METRICS_PROTOCOL, name::METRICS_HEADERS,
-        name::METRICS_TIMEOUT, name::METRICS_COMPRESSION,
-    ]),
+    (
+        "traces",
+        "v1/traces",
+        [
+            name::TRACES_EXPORTER,
+            name::TRACES_ENDPOINT,
+            name::TRACES_PROTOCOL,
+            name::TRACES_HEADERS,
+            name::TRACES_TIMEOUT,
+            name::TRACES_COMPRESSION,
+        ],
+    ),
+    (
+        "logs",
+        "v1/logs",
+        [
+            name::LOGS_EXPORTER,
+            name::LOGS_ENDPOINT,
+            name::LOGS_PROTOCOL,
+            name::LOGS_HEADERS,
+            name::LOGS_TIMEOUT,
+            name::LOGS_COMPRESSION,
+        ],
+    ),
+    (
+        "metrics",
+        "v1/metrics",
+        [
+            name::METRICS_EXPORTER,
+            name::METRICS_ENDPOINT,
+            name::METRICS_PROTOCOL,
+            name::METRICS_HEADERS,
+            name::METRICS_TIMEOUT,
+            name::METRICS_COMPRESSION,
+        ],
+    ),
 ];
 
 const PROTOCOLS: &[(&str, Protocol)] = &[("http/protobuf", Protocol::HttpProtobuf), ("grpc", Protocol::Grpc)];
@@ -220,7 +244,8 @@ fn signal(p: &mut Parser<'_>, index: usize, exporters: Exporters, overrides: &Ov
     }
     if base.is_none() && own.is_none() && exporters.given && exporters.otlp && p.text(name::ENDPOINT).is_none() {
         // Asked for by name: the specification's default endpoint holds. Never without being asked.
-        base = Some(if protocol == Protocol::Grpc { "http://localhost:4317" } else { "http://localhost:4318" }.to_owned());
+        base =
+            Some(if protocol == Protocol::Grpc { "http://localhost:4317" } else { "http://localhost:4318" }.to_owned());
     }
     let endpoint = own.or_else(|| {
         base.map(|base| match protocol {
@@ -276,7 +301,9 @@ fn sampler(p: &mut Parser<'_>, ratio: Option<f64>) -> Sampler {
 
 fn limits(p: &mut Parser<'_>, value_chars: &'static str, count: &'static str) -> AttributeLimits {
     AttributeLimits {
-        value_chars: p.number(value_chars, "the general limit").or_else(|| p.number(name::VALUE_LENGTH_LIMIT, "no limit")),
+        value_chars: p
+            .number(value_chars, "the general limit")
+            .or_else(|| p.number(name::VALUE_LENGTH_LIMIT, "no limit")),
         count: Some(
             p.number(count, "the general limit")
                 .or_else(|| p.number(name::COUNT_LIMIT, "128"))
@@ -307,11 +334,8 @@ fn content(p: &mut Parser<'_>, capture: Option<bool>) -> ContentMode {
 }
 
 fn temporality(p: &mut Parser<'_>) -> Temporality {
-    let words = [
-        ("cumulative", Temporality::Cumulative),
-        ("delta", Temporality::Delta),
-        ("lowmemory", Temporality::Delta),
-    ];
+    let words =
+        [("cumulative", Temporality::Cumulative), ("delta", Temporality::Delta), ("lowmemory", Temporality::Delta)];
     p.choice(name::TEMPORALITY, &words, "cumulative").unwrap_or_default()
 }
 

@@ -76,9 +76,13 @@ fn an_exporter_of_none_switches_its_signal_off_and_otlp_by_name_has_the_default_
 
 #[test]
 fn disabled_is_true_only_for_the_word_true() {
-    for (value, expected, warned) in
-        [("true", true, false), ("TRUE", true, false), ("false", false, false), ("1", false, true), ("yes", false, true)]
-    {
+    for (value, expected, warned) in [
+        ("true", true, false),
+        ("TRUE", true, false),
+        ("false", false, false),
+        ("1", false, true),
+        ("yes", false, true),
+    ] {
         let settings = resolve(&[("OTEL_SDK_DISABLED", value)]);
         assert_eq!((settings.disabled, !settings.warnings.is_empty()), (expected, warned), "{value}");
     }
@@ -153,7 +157,10 @@ fn the_service_name_variable_wins_over_the_resource_and_the_code() {
     let name = |pairs: &[(&str, &str)]| resolve(pairs).service_name;
     assert_eq!(name(&[("OTEL_RESOURCE_ATTRIBUTES", "service.name=r,a=b")]), "r");
     assert_eq!(name(&[("OTEL_RESOURCE_ATTRIBUTES", "service.name=r"), ("OTEL_SERVICE_NAME", "s")]), "s");
-    assert_eq!(resolve(&[("OTEL_RESOURCE_ATTRIBUTES", "service.name=r,a=b%2Cc")]).resource, [("a".to_owned(), "b,c".to_owned())]);
+    assert_eq!(
+        resolve(&[("OTEL_RESOURCE_ATTRIBUTES", "service.name=r,a=b%2Cc")]).resource,
+        [("a".to_owned(), "b,c".to_owned())]
+    );
 }
 
 #[test]

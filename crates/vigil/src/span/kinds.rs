@@ -203,11 +203,7 @@ pub(crate) fn mcp(from: &impl Starts, method: &McpMethod, target: &str) -> McpSp
         m if *m == McpMethod::TOOLS_CALL => from.start_span(
             SpanKind::McpRequest,
             target,
-            &[
-                name,
-                (attr::GEN_AI_TOOL_NAME, target.into()),
-                (OPERATION, Operation::EXECUTE_TOOL.as_str().into()),
-            ],
+            &[name, (attr::GEN_AI_TOOL_NAME, target.into()), (OPERATION, Operation::EXECUTE_TOOL.as_str().into())],
         ),
         m if *m == McpMethod::PROMPTS_GET => {
             from.start_span(SpanKind::McpRequest, target, &[name, (attr::GEN_AI_PROMPT_NAME, target.into())])

@@ -18,8 +18,8 @@ mod stream;
 pub use ambient::{EnterGuard, current};
 pub use future::{InSpan, InSpanExt};
 pub use kinds::{
-    AgentSpan, ApprovalSpan, CapabilitySpan, ChatSpan, CleanupSpan, EmbeddingsSpan, McpSpan,
-    PhaseSpan, ToolSpan, TurnSpan, WorkflowSpan,
+    AgentSpan, ApprovalSpan, CapabilitySpan, ChatSpan, CleanupSpan, EmbeddingsSpan, McpSpan, PhaseSpan, ToolSpan,
+    TurnSpan, WorkflowSpan,
 };
 pub use propagate::{RemoteParent, parse_traceparent};
 pub use span::{AttributeValue, Budget, Content, Evaluation, Span};

@@ -18,7 +18,9 @@ pub fn parse_traceparent(text: &str) -> Option<RemoteParent> {
     let text = text.trim();
     let mut fields = text.split('-');
     let (version, trace, span, flags) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
-    let hex = |field: &str, len| field.len() == len && field.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+    let hex = |field: &str, len| {
+        field.len() == len && field.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    };
     if !hex(version, 2) || version == "ff" || !hex(flags, 2) || !hex(trace, 32) || !hex(span, 16) {
         return None;
     }

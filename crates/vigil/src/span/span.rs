@@ -336,10 +336,7 @@ impl Span {
             Severity::Warn,
             &[
                 (attr::VIGIL_RETRY_ATTEMPT, i64::from(attempt).into()),
-                (
-                    attr::VIGIL_RETRY_DELAY_MS,
-                    ValueRef::Int(i64::try_from(delay.as_millis()).unwrap_or(i64::MAX)),
-                ),
+                (attr::VIGIL_RETRY_DELAY_MS, ValueRef::Int(i64::try_from(delay.as_millis()).unwrap_or(i64::MAX))),
                 (attr::VIGIL_RETRY_REASON, reason.as_str().into()),
             ],
         );

@@ -1,0 +1,423 @@
+//! A lane: the way of records from one thread to the assembler. One producer, one consumer, no lock.
+//!
+//! A lane is a chain of chunks. The producer appends to the last one and publishes how many bytes are
+//! complete; the consumer reads up to there. A full chunk is followed by another, and the consumer gives read
+//! ones back, so that in steady state nothing is allocated and the same warm memory is used over and over. A
+//! burst grows the chain up to the lane's limit; afterwards all but a few chunks go back to the allocator.
+//!
+//! This is the only module of the crate with `unsafe`. Its argument:
+//!
+//! - A chunk's bytes below `committed` are written once and never again until the consumer has given the
+//!   chunk back; bytes above belong to the producer. `committed` is stored with release after the bytes and
+//!   loaded with acquire before they are read.
+//! - `next` is set once, with release, when the producer leaves a chunk for good: the consumer that sees it
+//!   (acquire) then sees the final `committed` as well, and nobody writes to the chunk any more.
+//! - A chunk is owned by the producer while it is the last of the chain, by the chain in between, by the
+//!   consumer while it reads it, and by the free list after. The free list is pushed to by the consumer alone
+//!   and taken as a whole by the producer alone, so there is no ABA.
+//! - `Producer` and `Consumer` are not `Clone`, need `&mut` for everything, and share the chain through an
+//!   `Arc`; whoever drops the last of them frees the chain from its head, which only the consumer moves.
+//!
+//! The ordering is modelled with loom: `RUSTFLAGS="--cfg loom" cargo test -p vigil-sdk --lib --release model`.
+#![expect(unsafe_code, reason = "a queue between two threads without a lock; the argument is above")]
+
+#[cfg(loom)]
+use loom::sync::Arc;
+#[cfg(loom)]
+use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+#[cfg(not(loom))]
+use std::sync::Arc;
+#[cfg(not(loom))]
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+
+use memory::Memory;
+use std::ptr;
+
+/// What a chunk holds: 64 KiB, some hundreds of records. A larger record gets a chunk of its own.
+#[cfg(not(loom))]
+const CHUNK_BYTES: usize = 64 << 10;
+#[cfg(loom)]
+const CHUNK_BYTES: usize = 4;
+/// Chunks kept for reuse after a burst.
+#[cfg(not(loom))]
+const KEEP_CHUNKS: usize = 32;
+#[cfg(loom)]
+const KEEP_CHUNKS: usize = 1;
+
+struct Chunk {
+    /// Bytes of complete records.
+    committed: AtomicUsize,
+    /// The chunk that follows, in the chain or in the free list.
+    next: AtomicPtr<Chunk>,
+    memory: Memory,
+}
+
+impl Chunk {
+    fn boxed(capacity: usize) -> *mut Chunk {
+        Box::into_raw(Box::new(Chunk {
+            committed: AtomicUsize::new(0),
+            next: AtomicPtr::new(ptr::null_mut()),
+            memory: Memory::new(capacity),
+        }))
+    }
+}
+
+struct Shared {
+    /// The first chunk of the chain. Moved by the consumer alone.
+    head: AtomicPtr<Chunk>,
+    /// Chunks that were read. Pushed to by the consumer alone, taken as a whole by the producer alone.
+    free: AtomicPtr<Chunk>,
+    free_count: AtomicUsize,
+    /// Bytes of all chunks of this lane.
+    held: AtomicUsize,
+    /// The producer is gone; what is in the chain is all there will be.
+    closed: AtomicBool,
+    /// The consumer is gone; nobody will read what is appended.
+    abandoned: AtomicBool,
+}
+
+/// Where one thread appends.
+pub(crate) struct Producer {
+    chunk: *mut Chunk,
+    /// Bytes used of the chunk. The same as its `committed`, without the atomic.
+    used: usize,
+    capacity: usize,
+    /// Chunks taken back from the free list.
+    spare: *mut Chunk,
+    limit: usize,
+    shared: Arc<Shared>,
+}
+
+/// Where the assembler reads.
+pub(crate) struct Consumer {
+    chunk: *mut Chunk,
+    read: usize,
+    shared: Arc<Shared>,
+}
+
+// SAFETY: the pointers lead into the chain, whose parts have one owner at a time (module header).
+unsafe impl Send for Producer {}
+// SAFETY: as above.
+unsafe impl Send for Consumer {}
+
+/// The lane holds as much as it may; nothing was appended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Full;
+
+/// What became of an append.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Appended {
+    Here,
+    /// A new chunk was begun: the consumer should come.
+    NextChunk,
+}
+
+/// A lane that may hold `limit` bytes.
+pub(crate) fn lane(limit: usize) -> (Producer, Consumer) {
+    let chunk = Chunk::boxed(CHUNK_BYTES);
+    let shared = Arc::new(Shared {
+        head: AtomicPtr::new(chunk),
+        free: AtomicPtr::new(ptr::null_mut()),
+        free_count: AtomicUsize::new(0),
+        held: AtomicUsize::new(CHUNK_BYTES),
+        closed: AtomicBool::new(false),
+        abandoned: AtomicBool::new(false),
+    });
+    let producer =
+        Producer { chunk, used: 0, capacity: CHUNK_BYTES, spare: ptr::null_mut(), limit, shared: shared.clone() };
+    (producer, Consumer { chunk, read: 0, shared })
+}
+
+impl Producer {
+    /// Appends what `write` puts into the space it is given, at most `bound` bytes. With `always` the limit
+    /// does not hold.
+    #[inline]
+    pub(crate) fn append(
+        &mut self,
+        bound: usize,
+        always: bool,
+        write: impl FnOnce(&mut Space<'_>),
+    ) -> Result<Appended, Full> {
+        let mut appended = Appended::Here;
+        if self.capacity - self.used < bound {
+            self.next_chunk(bound, always)?;
+            appended = Appended::NextChunk;
+        }
+        // SAFETY: the producer owns the last chunk of the chain, and everything in it above `used`.
+        let chunk = unsafe { &*self.chunk };
+        let mut space = chunk.memory.space(self.used, bound);
+        write(&mut space);
+        self.used += space.used();
+        chunk.committed.store(self.used, Ordering::Release);
+        Ok(appended)
+    }
+
+    /// Whether the consumer is gone.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.shared.abandoned.load(Ordering::Relaxed)
+    }
+
+    #[cold]
+    fn next_chunk(&mut self, bound: usize, always: bool) -> Result<(), Full> {
+        let next = if bound <= CHUNK_BYTES { self.spare_chunk() } else { ptr::null_mut() };
+        let next = if next.is_null() {
+            let capacity = bound.max(CHUNK_BYTES);
+            let held = self.shared.held.load(Ordering::Relaxed);
+            if held.saturating_add(capacity) > self.limit && !always {
+                return Err(Full);
+            }
+            self.shared.held.fetch_add(capacity, Ordering::Relaxed);
+            self.capacity = capacity;
+            Chunk::boxed(capacity)
+        } else {
+            self.capacity = CHUNK_BYTES;
+            next
+        };
+        // SAFETY: the last chunk of the chain is the producer's until `next` is set.
+        unsafe { &*self.chunk }.next.store(next, Ordering::Release);
+        self.chunk = next;
+        self.used = 0;
+        Ok(())
+    }
+
+    /// A chunk that was given back, emptied; null when there is none.
+    fn spare_chunk(&mut self) -> *mut Chunk {
+        if self.spare.is_null() {
+            self.spare = self.shared.free.swap(ptr::null_mut(), Ordering::Acquire);
+        }
+        let chunk = self.spare;
+        if !chunk.is_null() {
+            // SAFETY: a chunk of the free list that was taken belongs to the producer.
+            let taken = unsafe { &*chunk };
+            self.spare = taken.next.load(Ordering::Relaxed);
+            taken.next.store(ptr::null_mut(), Ordering::Relaxed);
+            taken.committed.store(0, Ordering::Relaxed);
+            self.shared.free_count.fetch_sub(1, Ordering::Relaxed);
+        }
+        chunk
+    }
+}
+
+impl Drop for Producer {
+    fn drop(&mut self) {
+        // SAFETY: the spare chunks are the producer's.
+        unsafe { free_list(self.spare) };
+        self.shared.closed.store(true, Ordering::Release);
+    }
+}
+
+impl std::fmt::Debug for Producer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Producer").field("used", &self.used).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Consumer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Consumer").field("read", &self.read).finish_non_exhaustive()
+    }
+}
+
+impl Consumer {
+    /// Hands everything appended so far to `read`, in order and in whole records. Answers whether more can come.
+    pub(crate) fn drain(&mut self, mut read: impl FnMut(&[u8])) -> bool {
+        // Before the chain is read: what was appended before the close is then seen.
+        let closed = self.shared.closed.load(Ordering::Acquire);
+        loop {
+            // SAFETY: the chunk at the head is the consumer's to read below `committed`.
+            let chunk = unsafe { &*self.chunk };
+            // Before `committed`: a chunk that has a follower is final.
+            let next = chunk.next.load(Ordering::Acquire);
+            let committed = chunk.committed.load(Ordering::Acquire);
+            if committed > self.read {
+                chunk.memory.read(self.read, committed, &mut read);
+                self.read = committed;
+            }
+            if next.is_null() {
+                return !closed;
+            }
+            let done = std::mem::replace(&mut self.chunk, next);
+            self.read = 0;
+            self.shared.head.store(next, Ordering::Relaxed);
+            self.give_back(done);
+        }
+    }
+
+    fn give_back(&self, chunk: *mut Chunk) {
+        // SAFETY: a chunk that has a follower and was read is the consumer's alone.
+        let capacity = unsafe { &*chunk }.memory.capacity();
+        if capacity != CHUNK_BYTES || self.shared.free_count.load(Ordering::Relaxed) >= KEEP_CHUNKS {
+            self.shared.held.fetch_sub(capacity, Ordering::Relaxed);
+            // SAFETY: as above; it came from `Chunk::boxed`.
+            drop(unsafe { Box::from_raw(chunk) });
+            return;
+        }
+        self.shared.free_count.fetch_add(1, Ordering::Relaxed);
+        let mut head = self.shared.free.load(Ordering::Relaxed);
+        loop {
+            // SAFETY: as above, until it is in the list.
+            unsafe { &*chunk }.next.store(head, Ordering::Relaxed);
+            match self.shared.free.compare_exchange_weak(head, chunk, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => return,
+                Err(now) => head = now,
+            }
+        }
+    }
+}
+
+impl Drop for Consumer {
+    fn drop(&mut self) {
+        self.shared.abandoned.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // SAFETY: neither producer nor consumer is left. The chain from its head and the free list are apart,
+        // and hold every chunk but the spare ones, which the producer freed.
+        unsafe {
+            free_list(self.head.load(Ordering::Acquire));
+            free_list(self.free.load(Ordering::Acquire));
+        }
+    }
+}
+
+/// Frees a list of chunks.
+///
+/// # Safety
+/// Nobody else may have a pointer to any of them.
+unsafe fn free_list(mut chunk: *mut Chunk) {
+    while !chunk.is_null() {
+        // SAFETY: by the contract of this function; each came from `Chunk::boxed`.
+        let owned = unsafe { Box::from_raw(chunk) };
+        chunk = owned.next.load(Ordering::Relaxed);
+    }
+}
+
+pub(crate) use memory::Space;
+
+#[cfg(not(loom))]
+mod memory {
+    //! The bytes of a chunk.
+
+    use std::cell::UnsafeCell;
+    use std::marker::PhantomData;
+    use std::mem::MaybeUninit;
+
+    pub(super) struct Memory(Box<[UnsafeCell<MaybeUninit<u8>>]>);
+
+    // SAFETY: who may touch which bytes is the lane's protocol.
+    unsafe impl Sync for Memory {}
+
+    impl Memory {
+        pub(super) fn new(capacity: usize) -> Self {
+            let bytes = Box::<[UnsafeCell<MaybeUninit<u8>>]>::new_uninit_slice(capacity);
+            // SAFETY: `UnsafeCell<MaybeUninit<u8>>` needs no initialisation.
+            Self(unsafe { bytes.assume_init() })
+        }
+
+        pub(super) fn capacity(&self) -> usize {
+            self.0.len()
+        }
+
+        /// `len` bytes from `at`, for the producer.
+        #[inline]
+        pub(super) fn space(&self, at: usize, len: usize) -> Space<'_> {
+            debug_assert!(self.0.len() - at >= len);
+            Space {
+                start: UnsafeCell::raw_get(self.0.as_ptr().wrapping_add(at)).cast(),
+                used: 0,
+                len,
+                memory: PhantomData,
+            }
+        }
+
+        pub(super) fn read(&self, from: usize, to: usize, read: &mut impl FnMut(&[u8])) {
+            // SAFETY: bytes below `committed` are initialised and not written any more.
+            read(unsafe { std::slice::from_raw_parts(self.0.as_ptr().add(from).cast(), to - from) });
+        }
+    }
+
+    /// Room for one record.
+    pub(crate) struct Space<'m> {
+        start: *mut u8,
+        used: usize,
+        len: usize,
+        memory: PhantomData<&'m Memory>,
+    }
+
+    impl Space<'_> {
+        /// Appends bytes; what goes beyond the room is left out.
+        #[inline(always)]
+        pub(crate) fn put(&mut self, bytes: &[u8]) {
+            if bytes.len() > self.len - self.used {
+                debug_assert!(false, "the bound was too small");
+                return;
+            }
+            // SAFETY: there is room, the room is the producer's alone, and `bytes` is elsewhere.
+            unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.start.add(self.used), bytes.len()) };
+            self.used += bytes.len();
+        }
+
+        /// How many bytes were appended.
+        #[inline(always)]
+        pub(crate) fn used(&self) -> usize {
+            self.used
+        }
+    }
+}
+
+#[cfg(loom)]
+mod memory {
+    //! The bytes of a chunk, one cell each, so that the model sees who touches what.
+
+    use loom::cell::UnsafeCell;
+
+    pub(super) struct Memory(Vec<UnsafeCell<u8>>);
+
+    // SAFETY: who may touch which bytes is the lane's protocol, which is what the model checks.
+    unsafe impl Sync for Memory {}
+
+    impl Memory {
+        pub(super) fn new(capacity: usize) -> Self {
+            Self((0..capacity).map(|_| UnsafeCell::new(0)).collect())
+        }
+        pub(super) fn capacity(&self) -> usize {
+            self.0.len()
+        }
+        pub(super) fn space(&self, at: usize, len: usize) -> Space<'_> {
+            Space { cells: &self.0[at..at + len], used: 0 }
+        }
+        pub(super) fn read(&self, from: usize, to: usize, read: &mut impl FnMut(&[u8])) {
+            // SAFETY: the model checks that nobody writes these cells meanwhile.
+            let bytes: Vec<u8> = self.0[from..to].iter().map(|cell| cell.with(|byte| unsafe { *byte })).collect();
+            read(&bytes);
+        }
+    }
+
+    pub(crate) struct Space<'m> {
+        cells: &'m [UnsafeCell<u8>],
+        used: usize,
+    }
+
+    impl Space<'_> {
+        pub(crate) fn put(&mut self, bytes: &[u8]) {
+            for byte in bytes {
+                // SAFETY: the model checks that nobody reads or writes this cell meanwhile.
+                self.cells[self.used].with_mut(|cell| unsafe { *cell = *byte });
+                self.used += 1;
+            }
+        }
+        pub(crate) fn used(&self) -> usize {
+            self.used
+        }
+    }
+}
+
+#[cfg(all(test, loom))]
+#[path = "lane_model.rs"]
+mod model;
+
+#[cfg(all(test, not(loom)))]
+#[path = "lane_tests.rs"]
+mod tests;

@@ -1,0 +1,39 @@
+use super::*;
+
+fn explore(work: impl Fn() + Sync + Send + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(3);
+    builder.check(work);
+}
+
+#[test]
+fn everything_appended_is_read_once_in_order_over_chunks_that_come_back() {
+    explore(|| {
+        let (mut producer, mut consumer) = lane(1 << 20);
+        let thread = loom::thread::spawn(move || {
+            for byte in 0..4_u8 {
+                producer.append(3, false, |space| space.put(&[byte, byte])).unwrap();
+            }
+        });
+        let mut seen = Vec::new();
+        consumer.drain(|bytes| seen.extend_from_slice(bytes));
+        thread.join().unwrap();
+        while consumer.drain(|bytes| seen.extend_from_slice(bytes)) {}
+        assert_eq!(seen, [0, 0, 1, 1, 2, 2, 3, 3]);
+    });
+}
+
+#[test]
+fn a_consumer_that_goes_first_leaves_nothing_behind() {
+    explore(|| {
+        let (mut producer, mut consumer) = lane(1 << 20);
+        let thread = loom::thread::spawn(move || {
+            for byte in 0..3_u8 {
+                producer.append(3, false, |space| space.put(&[byte])).unwrap();
+            }
+        });
+        consumer.drain(|_| {});
+        drop(consumer);
+        thread.join().unwrap();
+    });
+}
