@@ -3,7 +3,7 @@
 //! Two synthesized streams of some 256 MB each: whole messages with tool calls of several KB, and partial messages
 //! (many short lines). Prints MB/s of one core, best of three; the budget is 200 MB/s for either.
 
-#![expect(clippy::print_stdout, reason = "it is a program that prints its result")]
+#![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "it measures time and prints the result")]
 
 use std::time::Instant;
 use vigil_adapters::{Observer, Options, RunEnd};
@@ -39,7 +39,9 @@ fn read(stream: &[u8]) -> usize {
 }
 
 fn init() -> String {
-    format!("{{\"type\":\"system\",\"subtype\":\"init\",\"session_id\":\"{SESSION}\",\"model\":\"claude-opus-5-5\",\"claude_code_version\":\"2.1.329\"}}\n")
+    format!(
+        "{{\"type\":\"system\",\"subtype\":\"init\",\"session_id\":\"{SESSION}\",\"model\":\"claude-opus-5-5\",\"claude_code_version\":\"2.1.329\"}}\n"
+    )
 }
 
 fn whole_messages() -> Vec<u8> {

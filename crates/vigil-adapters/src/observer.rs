@@ -278,16 +278,16 @@ impl Observer {
             TranscriptFile::SubAgent { agent_id, meta } => self.sub_agent_file(agent_id, meta, bytes),
         }
         self.session.tell_ready();
+        if self.session.is_settled() {
+            self.session.wants_transcript = false;
+        }
     }
 
-    /// A transcript that would settle what is open, asked for once each time there is a reason: a result
-    /// came, or many calls wait for their output tokens. Read what is new in it and call
-    /// [`transcript`](Self::transcript); where there is none, do nothing.
-    pub fn wants_transcript(&mut self) -> Option<TranscriptRequest> {
-        if !std::mem::take(&mut self.session.wants_transcript) {
-            return None;
-        }
-        let ids = self.session.ids.as_ref()?;
+    /// A transcript that would settle what is open: a result came, or many calls wait for their output tokens.
+    /// Read what is new in it and call [`transcript`](Self::transcript); it is asked for until nothing is open.
+    /// Where there is no file, do nothing.
+    pub fn wants_transcript(&self) -> Option<TranscriptRequest> {
+        let ids = self.session.ids.as_ref().filter(|_| self.session.wants_transcript)?;
         Some(TranscriptRequest {
             session_id: ids.session().to_owned(),
             cwd: self.session.cwd.as_deref().map(str::to_owned),

@@ -94,7 +94,10 @@ mod tests {
 
     #[test]
     fn signals_have_names() {
-        assert_eq!(of(&Said::Nothing, ProcessEnd { exit_code: Some(143), signal: None }).1.unwrap(), "killed by SIGTERM");
+        assert_eq!(
+            of(&Said::Nothing, ProcessEnd { exit_code: Some(143), signal: None }).1.unwrap(),
+            "killed by SIGTERM"
+        );
         assert_eq!(signal_name(64), "signal 64");
     }
 }

@@ -44,7 +44,10 @@ mod tests {
     fn paths_are_made_as_the_agent_makes_them_and_lead_nowhere_else() {
         let paths = transcript_paths(Path::new("/home/user"), "/home/user/de.mo", "9819e2bd-b463");
         assert_eq!(paths.main, Path::new("/home/user/.claude/projects/-home-user-de-mo/9819e2bd-b463.jsonl"));
-        assert_eq!(paths.sub_agents[0], Path::new("/home/user/.claude/projects/-home-user-de-mo/9819e2bd-b463/subagents"));
+        assert_eq!(
+            paths.sub_agents[0],
+            Path::new("/home/user/.claude/projects/-home-user-de-mo/9819e2bd-b463/subagents")
+        );
         let evil = transcript_paths(Path::new("/h"), "/x/../../etc", "../../passwd");
         assert_eq!(evil.main, Path::new("/h/.claude/projects/-x-------etc/passwd.jsonl"));
     }

@@ -108,7 +108,10 @@ impl fmt::Display for Note {
         match self {
             Self::NoTimes => f.write_str("the record names no times"),
             Self::OutputUnknown { calls } => {
-                write!(f, "output tokens of {calls} calls are unknown: the stream does not tell them and there was no transcript")
+                write!(
+                    f,
+                    "output tokens of {calls} calls are unknown: the stream does not tell them and there was no transcript"
+                )
             }
             Self::Unattributed { model, usage } => write!(
                 f,
@@ -116,7 +119,9 @@ impl fmt::Display for Note {
                 usage.input().unwrap_or(0),
                 usage.output().unwrap_or(0)
             ),
-            Self::BeyondTotal { model } => write!(f, "{model}: recorded calls add up to more than the agent's own totals"),
+            Self::BeyondTotal { model } => {
+                write!(f, "{model}: recorded calls add up to more than the agent's own totals")
+            }
             Self::Gap => f.write_str("some of the output was not seen"),
             Self::CopiedHistory { lines } => write!(f, "{lines} lines copied from another session were left out"),
         }

@@ -14,7 +14,9 @@ pub fn parse_rfc3339(text: &str) -> Option<UnixNanos> {
         return None;
     }
     let digits = |from: usize, to: usize| -> Option<i64> {
-        bytes[from..to].iter().try_fold(0, |value, digit| digit.is_ascii_digit().then(|| value * 10 + i64::from(digit - b'0')))
+        bytes[from..to]
+            .iter()
+            .try_fold(0, |value, digit| digit.is_ascii_digit().then(|| value * 10 + i64::from(digit - b'0')))
     };
     let (year, month, day) = (digits(0, 4)?, digits(5, 7)?, digits(8, 10)?);
     let (hour, minute, second) = (digits(11, 13)?, digits(14, 16)?, digits(17, 19)?);

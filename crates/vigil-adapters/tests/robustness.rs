@@ -24,6 +24,7 @@ impl Random {
     }
 }
 
+#[expect(clippy::unwrap_used, reason = "a test may fail")]
 fn small(name: &str) -> Recording {
     recordings(&corpus()).into_iter().find(|recording| recording.name == name).unwrap()
 }
@@ -85,7 +86,10 @@ fn lines_that_come_twice_are_told_once() {
         check(&doubled, &recording.name);
         let ids = |facts: &[Fact]| spans(facts).iter().map(|span| span.context.span_id).collect::<BTreeSet<_>>();
         assert_eq!(ids(&doubled), ids(&once), "{}", recording.name);
-        assert_eq!((summary.chats, summary.tools, summary.usage), (once_summary.chats, once_summary.tools, once_summary.usage));
+        assert_eq!(
+            (summary.chats, summary.tools, summary.usage),
+            (once_summary.chats, once_summary.tools, once_summary.usage)
+        );
     }
 }
 
@@ -137,14 +141,38 @@ fn flipped_bytes_do_no_harm() {
 
 #[test]
 fn json_of_any_other_shape_is_counted_and_does_no_harm() {
-    let head = b"{\"type\":\"system\",\"subtype\":\"init\",\"session_id\":\"s\",\"timestamp\":\"2026-11-21T01:10:13Z\"}\n";
-    let values = ["null", "1", "-1e308", "\"x\"", "[]", "{}", "[[1]]", "{\"id\":1}", "true", "18446744073709551615", "\"\\ud800\""];
+    let head =
+        b"{\"type\":\"system\",\"subtype\":\"init\",\"session_id\":\"s\",\"timestamp\":\"2026-11-21T01:10:13Z\"}\n";
+    let values = [
+        "null",
+        "1",
+        "-1e308",
+        "\"x\"",
+        "[]",
+        "{}",
+        "[[1]]",
+        "{\"id\":1}",
+        "true",
+        "18446744073709551615",
+        "\"\\ud800\"",
+    ];
     let kinds = ["system", "assistant", "user", "result", "stream_event", "attachment", "cost-state", "no such kind"];
-    let fields = ["message", "timestamp", "tool_use_result", "modelUsage", "event", "uuid", "parent_tool_use_id", "error", "attempt"];
+    let fields = [
+        "message",
+        "timestamp",
+        "tool_use_result",
+        "modelUsage",
+        "event",
+        "uuid",
+        "parent_tool_use_id",
+        "error",
+        "attempt",
+    ];
     for kind in kinds {
         for field in fields {
             for value in values {
-                let line = format!("{{\"type\":\"{kind}\",\"session_id\":\"s\",\"sessionId\":\"s\",\"{field}\":{value}}}\n");
+                let line =
+                    format!("{{\"type\":\"{kind}\",\"session_id\":\"s\",\"sessionId\":\"s\",\"{field}\":{value}}}\n");
                 let mut observer = Observer::new(Options::default());
                 observer.stdout(head, UnixNanos(0));
                 observer.stdout(line.as_bytes(), UnixNanos(0));

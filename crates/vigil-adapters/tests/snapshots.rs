@@ -4,7 +4,6 @@
 
 mod support;
 
-use std::fmt::Write as _;
 use std::fs;
 use support::{Feed, Recording, corpus, recordings, tree};
 
@@ -12,6 +11,7 @@ use support::{Feed, Recording, corpus, recordings, tree};
 fn every_committed_recording_gives_the_expected_tree() {
     let recordings = recordings(&corpus());
     assert!(recordings.len() >= 20, "only {} recordings", recordings.len());
+    #[expect(clippy::disallowed_methods, reason = "a switch for whoever runs the tests")]
     let bless = std::env::var_os("VIGIL_BLESS").is_some();
     let mut different = Vec::new();
     for recording in recordings {
@@ -46,10 +46,10 @@ fn section(text: &mut String, recording: &Recording, index: usize, feed: Feed) {
         Feed::Stream => format!("process {} from the stream alone", index + 1),
         Feed::Transcript => "from the transcript alone".to_owned(),
     };
-    let _ = writeln!(text, "# {title}: {}", summary.reason.as_deref().unwrap_or("ok"));
+    text.push_str(&format!("# {title}: {}\n", summary.reason.as_deref().unwrap_or("ok")));
     text.push_str(&tree::render(&facts));
     for note in &summary.notes {
-        let _ = writeln!(text, "note: {note}");
+        text.push_str(&format!("note: {note}\n"));
     }
     text.push('\n');
 }

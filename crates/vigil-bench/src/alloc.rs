@@ -3,7 +3,10 @@
 //! A thread counts its own allocations only, so that what a recorder's background thread allocates is not
 //! charged to the caller. Growing a block counts as one. Costs about a nanosecond an allocation, for every
 //! contender alike.
-#![allow(unsafe_code, reason = "a global allocator can only be written with it; every call goes to the system's unchanged")]
+#![allow(
+    unsafe_code,
+    reason = "a global allocator can only be written with it; every call goes to the system's unchanged"
+)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;

@@ -80,21 +80,16 @@ pub(crate) fn serve() -> Result<(), Box<dyn Error>> {
 }
 
 enum Exporter {
-    Nothing(Telemetry, AgentSpan),
+    /// On or off.
     Vigil(Telemetry, AgentSpan),
     Sdk(SdkTracerProvider, SdkTracer, Context),
 }
 
 impl Exporter {
     fn start(who: Who, endpoint: &str) -> Result<Self, Box<dyn Error>> {
-        let vigil = vigil::from_env("bench").environment([]);
         Ok(match who {
-            Who::Nothing => {
-                let telemetry = vigil.enabled(false).start();
-                let agent = telemetry.agent_span("session", "bench");
-                Exporter::Nothing(telemetry, agent)
-            }
-            Who::Vigil => {
+            Who::Nothing | Who::Vigil => {
+                let vigil = vigil::from_env("bench").environment([]).enabled(who == Who::Vigil);
                 let telemetry = vigil.endpoint(endpoint).log_format(LogFormat::Off).start();
                 let agent = telemetry.agent_span("session", "bench");
                 Exporter::Vigil(telemetry, agent)
@@ -110,14 +105,13 @@ impl Exporter {
 
     fn record(&self, spans: u32) {
         match self {
-            Exporter::Nothing(_, agent) | Exporter::Vigil(_, agent) => record_vigil_chats(agent, spans),
+            Exporter::Vigil(_, agent) => record_vigil_chats(agent, spans),
             Exporter::Sdk(_, tracer, agent) => record_sdk_chats(tracer, agent, spans),
         }
     }
 
     fn end(self) -> String {
         match self {
-            Exporter::Nothing(..) => String::new(),
             Exporter::Vigil(telemetry, agent) => {
                 agent.finish();
                 telemetry.shutdown(DEADLINE).traces.to_string()

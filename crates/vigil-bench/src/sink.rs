@@ -106,13 +106,18 @@ fn serve_connection(connection: TcpStream, state: &Mutex<State>) -> io::Result<(
             (Some(records), "/v1/metrics") => counts.metrics += records,
             _ => counts.refused += 1,
         }
-        if head.path == "/v1/traces" && let Some(kept) = &mut state.kept {
+        if head.path == "/v1/traces"
+            && let Some(kept) = &mut state.kept
+        {
             kept.push(body.clone());
         }
         drop(state);
         let status = if result.is_some() { "200 OK" } else { "400 Bad Request" };
         // An empty body is an empty, hence successful, OTLP answer.
-        write!(reader.get_mut(), "HTTP/1.1 {status}\r\nContent-Type: application/x-protobuf\r\nContent-Length: 0\r\n\r\n")?;
+        write!(
+            reader.get_mut(),
+            "HTTP/1.1 {status}\r\nContent-Type: application/x-protobuf\r\nContent-Length: 0\r\n\r\n"
+        )?;
         if result.is_none() {
             break;
         }

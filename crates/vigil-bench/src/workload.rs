@@ -20,6 +20,15 @@ impl Shape {
     pub(crate) const ALL: [Shape; 2] = [Shape::Capability, Shape::Chat];
 }
 
+impl std::fmt::Display for Shape {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Shape::Capability => "capability",
+            Shape::Chat => "chat",
+        })
+    }
+}
+
 pub(crate) struct Capability {
     pub(crate) name: &'static str,
     pub(crate) bytes_in: u64,

@@ -24,6 +24,7 @@ Examples:
   vigil run -- claude -p 'fix the tests' --output-format stream-json --verbose
   vigil run --otlp-dir traces/ -- claude                 an interactive session
   vigil run --quiet -- make test                         any command: its outcome and duration
+  vigil run --json -- claude -p hello 2> summary.json    the summary for a program
 
 What the command notices:
   stdin, terminal, stderr and working directory are its own. stdout too when it is a terminal, unless the command
@@ -32,6 +33,13 @@ What the command notices:
   Its environment is ours, but for TRACEPARENT: for a command that is no known agent it names the command's own
   span (inside the trace of an inherited TRACEPARENT, if there is one). For Claude Code, whose ids come from its
   session, it stays as inherited.
+  What it leaves running in the background goes on writing to the same place; a process "vigil pass-on" stays
+  until that ends.
+
+What is observed:
+  Claude Code: its output with --output-format stream-json or json, and its transcript on disk, which settles what
+  the output leaves open and is all there is for an interactive session or plain text. Other commands: name,
+  outcome, duration. --log shows spans on stderr, which the command writes to as well, so it is off by default.
 
 What is kept:
   Names, times, sizes, tokens, costs and outcomes. No prompt, answer, argument, result, stderr or environment.
@@ -172,7 +180,7 @@ pub(crate) struct ImportArgs {
     #[arg(short, long, conflicts_with = "json")]
     pub(crate) quiet: bool,
 
-    /// Print the summaries as one JSON array
+    /// Print the summaries and the delivery's receipt as one JSON object
     #[arg(long)]
     pub(crate) json: bool,
 

@@ -1,11 +1,14 @@
 //! The program `vigil`: an ordinary user of the crates beside it.
 
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests read clocks and start threads as they need"))]
+
 mod args;
 mod demo;
 mod import;
 mod output;
 mod report;
 mod run;
+mod system;
 
 use args::{Cli, Command};
 use clap::{CommandFactory, Parser};

@@ -26,8 +26,8 @@ pub(crate) struct Styles(bool);
 impl Styles {
     /// For text that goes to `stream`.
     pub(crate) fn for_stream(stream: &impl IsTerminal) -> Self {
-        let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
+        let refused = crate::system::variable("NO_COLOR").is_some();
+        let dumb = crate::system::variable("TERM").is_some_and(|value| value == "dumb");
         Self(stream.is_terminal() && !refused && !dumb)
     }
 

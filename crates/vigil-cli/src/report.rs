@@ -217,7 +217,8 @@ impl Report<'_> {
 /// The line that says where the trace went and whether it arrived.
 pub(crate) fn delivery_text(trace: &str, destinations: &[String], receipt: &Receipt, styles: Styles) -> String {
     if destinations.is_empty() {
-        let disabled = std::env::var("OTEL_SDK_DISABLED").is_ok_and(|value| value.eq_ignore_ascii_case("true"));
+        let disabled =
+            crate::system::variable("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true"));
         let how = if disabled {
             "nothing was sent: OTEL_SDK_DISABLED is set"
         } else {

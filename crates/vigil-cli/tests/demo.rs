@@ -1,56 +1,35 @@
 //! `vigil demo` as a user meets it: the program itself, its output and its files.
 
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests fail, measure time and start threads")]
+
+mod common;
+
+use common::{Scratch, finish, text, vigil};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A folder for one test, also the program's folder for temporary files.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("vigil-demo-cli-{}-{name}", std::process::id()));
-        fs::create_dir_all(path.join("tmp")).unwrap();
-        Self(path)
-    }
-
-    fn demo(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_vigil"))
-            .arg("demo")
-            .args(arguments)
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap())
-            .env("TMPDIR", self.0.join("tmp"))
-            .envs(variables.iter().copied())
-            .output()
-            .unwrap()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        drop(fs::remove_dir_all(&self.0));
-    }
+/// Runs the demo with `folder/tmp` for its temporary files and no environment but `variables`.
+fn demo(folder: &Scratch, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+    let temporary = folder.join("tmp");
+    fs::create_dir_all(&temporary).unwrap();
+    let mut command = vigil(folder.path());
+    command.arg("demo").args(arguments).env("TMPDIR", temporary).envs(variables.iter().copied());
+    finish(command)
 }
 
 fn stdout(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).unwrap()
+    text(&output.stdout)
 }
 
 fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
-}
-
-fn lines_of(file: &Path) -> Vec<Value> {
-    let text = fs::read_to_string(file).unwrap();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    text(&output.stderr)
 }
 
 /// A server that takes every request, answers `answer`, and tells what it got: the head and the body.
@@ -65,9 +44,9 @@ fn server(answer: &'static str) -> (String, Receiver<(String, Vec<u8>)>) {
                 let mut reader = BufReader::new(connection.try_clone().unwrap());
                 let mut head = String::new();
                 while !head.ends_with("\r\n\r\n") && reader.read_line(&mut head).is_ok_and(|read| read > 0) {}
-                let length = head.lines().find_map(|line| {
-                    line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse().ok()
-                });
+                let length = head
+                    .lines()
+                    .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse().ok());
                 let mut body = Vec::new();
                 reader.take(length.unwrap_or(0)).read_to_end(&mut body).unwrap();
                 drop(sender.send((head, body)));
@@ -84,13 +63,13 @@ fn server(answer: &'static str) -> (String, Receiver<(String, Vec<u8>)>) {
 
 #[test]
 fn without_an_endpoint_the_run_is_shown_as_a_tree_with_its_totals() {
-    let folder = Folder::new("tree");
+    let folder = Scratch::new();
     let started = Instant::now();
-    let output = folder.demo(&[], &[]);
+    let output = demo(&folder, &[], &[]);
     assert!(started.elapsed() < Duration::from_secs(10));
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert_eq!(stderr(&output), "");
-    let text = stdout(&output);
+    let shown = stdout(&output);
     for part in [
         "scripted server",
         "invoke_agent auditor",
@@ -104,30 +83,27 @@ fn without_an_endpoint_the_run_is_shown_as_a_tree_with_its_totals() {
         "11,103 in (7,041 from the cache), 462 out",
         "nothing was sent",
     ] {
-        assert!(text.contains(part), "{part} is not in\n{text}");
+        assert!(shown.contains(part), "{part} is not in\n{shown}");
     }
-    assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
-    assert!(!text.contains('\u{1b}'));
-    assert_eq!(fs::read_dir(folder.0.join("tmp")).unwrap().count(), 0);
+    assert!(shown.lines().all(|line| line.chars().count() <= 100), "{shown}");
+    assert!(!shown.contains('\u{1b}'));
+    assert_eq!(fs::read_dir(folder.join("tmp")).unwrap().count(), 0);
 }
 
 #[test]
 fn otlp_files_hold_the_spans_with_their_parents_and_the_events_and_metrics() {
-    let folder = Folder::new("files");
-    let directory = folder.0.join("otlp");
-    let output = folder.demo(&["--otlp-dir", directory.to_str().unwrap()], &[]);
+    let folder = Scratch::new();
+    let directory = folder.join("otlp");
+    let output = demo(&folder, &["--otlp-dir", directory.to_str().unwrap()], &[]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert!(stdout(&output).contains("delivered to "), "{}", stdout(&output));
 
     let mut spans: HashMap<String, (String, String)> = HashMap::new();
-    for request in lines_of(&directory.join("traces.jsonl")) {
-        let resource = &request["resourceSpans"][0];
-        assert!(resource["resource"].to_string().contains("vigil-demo"));
-        for span in resource["scopeSpans"][0]["spans"].as_array().unwrap() {
-            let text = |name: &str| span[name].as_str().unwrap_or_default().to_owned();
-            spans.insert(text("spanId"), (text("name"), text("parentSpanId")));
-        }
+    for span in common::spans(&directory) {
+        let text = |name: &str| span[name].as_str().unwrap_or_default().to_owned();
+        spans.insert(text("spanId"), (text("name"), text("parentSpanId")));
     }
+    assert!(fs::read_to_string(directory.join("traces.jsonl")).unwrap().contains("\"vigil-demo\""));
     assert_eq!(spans.len(), 45);
     let parent = |name: &str| -> Vec<&str> {
         let all = spans.values().filter(|span| span.0 == name);
@@ -151,7 +127,8 @@ fn otlp_files_hold_the_spans_with_their_parents_and_the_events_and_metrics() {
     for event in ["vigil.mode.transition", "gen_ai.evaluation.result", "vigil.retry", "vigil.span.started"] {
         assert!(logs.contains(event), "{event}");
     }
-    let metrics = lines_of(&directory.join("metrics.jsonl")).last().unwrap().to_string();
+    let metrics = fs::read_to_string(directory.join("metrics.jsonl")).unwrap();
+    assert!(metrics.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()));
     for metric in ["gen_ai.invoke_agent.duration", "life.budget.tokens_remaining"] {
         assert!(metrics.contains(metric), "{metric} is not in {metrics}");
     }
@@ -160,8 +137,8 @@ fn otlp_files_hold_the_spans_with_their_parents_and_the_events_and_metrics() {
 #[test]
 fn no_secret_and_no_word_of_prompts_files_and_results_is_in_any_output() {
     const CANARY: &str = "canary-9f3c2a";
-    let folder = Folder::new("canary");
-    let directory = folder.0.join("otlp");
+    let folder = Scratch::new();
+    let directory = folder.join("otlp");
     let variables = ["ANTHROPIC_API_KEY", "OPENAI_API_KEY", "SECRET", "OTEL_EXPORTER_OTLP_HEADERS"];
     let mut variables: Vec<_> = variables.iter().map(|name| (*name, "authorization=canary-9f3c2a")).collect();
     let (url, requests) = server("");
@@ -169,7 +146,7 @@ fn no_secret_and_no_word_of_prompts_files_and_results_is_in_any_output() {
     for arguments in [&[][..], &["--json"]] {
         for format in ["pretty", "json"] {
             let arguments = [&["--otlp-dir", directory.to_str().unwrap()], arguments].concat();
-            let output = folder.demo(&arguments, &[&variables[..], &[("VIGIL_LOG_FORMAT", format)]].concat());
+            let output = demo(&folder, &arguments, &[&variables[..], &[("VIGIL_LOG_FORMAT", format)]].concat());
             assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
             assert!(stderr(&output).contains("chat claude-sonnet-5-5"), "{}", stderr(&output));
             let bodies: Vec<u8> = requests.try_iter().flat_map(|(_, body)| body).collect();
@@ -197,9 +174,9 @@ fn no_secret_and_no_word_of_prompts_files_and_results_is_in_any_output() {
 
 #[test]
 fn with_an_endpoint_every_signal_is_delivered_and_the_output_says_where() {
-    let folder = Folder::new("endpoint");
+    let folder = Scratch::new();
     let (url, requests) = server("");
-    let output = folder.demo(&[], &[("OTEL_EXPORTER_OTLP_ENDPOINT", &url)]);
+    let output = demo(&folder, &[], &[("OTEL_EXPORTER_OTLP_ENDPOINT", &url)]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert!(stdout(&output).contains(&format!("delivered to {url} (http/protobuf): 45 spans")), "{}", stdout(&output));
     let heads: String = requests.try_iter().map(|(head, _)| head).collect();
@@ -210,12 +187,12 @@ fn with_an_endpoint_every_signal_is_delivered_and_the_output_says_where() {
 
 #[test]
 fn an_endpoint_nobody_answers_at_is_told_and_ends_with_status_3() {
-    let folder = Folder::new("nobody");
+    let folder = Scratch::new();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
     let started = Instant::now();
-    let output = folder.demo(&[], &[("OTEL_EXPORTER_OTLP_ENDPOINT", &url)]);
+    let output = demo(&folder, &[], &[("OTEL_EXPORTER_OTLP_ENDPOINT", &url)]);
     assert!(started.elapsed() < Duration::from_secs(15));
     assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
     assert!(stdout(&output).contains("not delivered whole"), "{}", stdout(&output));
@@ -224,8 +201,8 @@ fn an_endpoint_nobody_answers_at_is_told_and_ends_with_status_3() {
 
 #[test]
 fn json_is_one_object_with_the_spans_and_what_became_of_them() {
-    let folder = Folder::new("json");
-    let output = folder.demo(&["--json"], &[]);
+    let folder = Scratch::new();
+    let output = demo(&folder, &["--json"], &[]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let told: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&told["scripted"], &told["passed"]), (&Value::Bool(true), &Value::Bool(true)));
@@ -239,26 +216,26 @@ fn json_is_one_object_with_the_spans_and_what_became_of_them() {
 
 #[test]
 fn with_telemetry_disabled_the_agent_runs_all_the_same() {
-    let folder = Folder::new("disabled");
-    let output = folder.demo(&[], &[("OTEL_SDK_DISABLED", "true")]);
+    let folder = Scratch::new();
+    let output = demo(&folder, &[], &[("OTEL_SDK_DISABLED", "true")]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    let text = stdout(&output);
-    assert!(text.contains("done: the report passed its check") && text.contains("No spans were recorded"), "{text}");
+    let shown = stdout(&output);
+    assert!(shown.contains("done: the report passed its check") && shown.contains("No spans were recorded"), "{shown}");
 }
 
 #[test]
 fn a_trace_that_is_going_on_is_continued() {
-    let folder = Folder::new("parent");
+    let folder = Scratch::new();
     let parent = ("TRACEPARENT", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
-    let told: Value = serde_json::from_slice(&folder.demo(&["--json"], &[parent]).stdout).unwrap();
+    let told: Value = serde_json::from_slice(&demo(&folder, &["--json"], &[parent]).stdout).unwrap();
     assert_eq!(told["trace_id"], "0af7651916cd43dd8448eb211c80319c");
     assert_eq!(told["spans"][0]["parent_span_id"], "b7ad6b7169203331");
-    assert!(stdout(&folder.demo(&[], &[parent])).contains("invoke_agent auditor"));
+    assert!(stdout(&demo(&folder, &[], &[parent])).contains("invoke_agent auditor"));
 }
 
 #[test]
 fn live_asks_the_server_that_is_named_and_shows_its_key_to_nobody_else() {
-    let folder = Folder::new("live");
+    let folder = Scratch::new();
     let (url, requests) = server(
         r#"data: {"type":"message_start","message":{"id":"msg_7","model":"m-1","usage":{"input_tokens":9,"output_tokens":1}}}
 
@@ -270,13 +247,13 @@ data: {"type":"message_stop"}
     );
     let variables =
         [("ANTHROPIC_API_KEY", "the-secret-key"), ("ANTHROPIC_BASE_URL", &url), ("HTTP_PROXY", "http://127.0.0.1:1")];
-    let output = folder.demo(&["--live", "--model", "m-1"], &variables);
-    let text = stdout(&output) + &stderr(&output);
+    let output = demo(&folder, &["--live", "--model", "m-1"], &variables);
+    let shown = stdout(&output) + &stderr(&output);
     // This model never checks its work, and that is what is said.
-    assert_eq!(output.status.code(), Some(1), "{text}");
-    assert!(text.contains("Its model is m-1, asked for real.") && text.contains("never checked"), "{text}");
-    assert!(text.contains("chat m-1") && text.contains("9 in, 4 out"), "{text}");
-    assert!(!text.contains("the-secret-key"));
+    assert_eq!(output.status.code(), Some(1), "{shown}");
+    assert!(shown.contains("Its model is m-1, asked for real.") && shown.contains("never checked"), "{shown}");
+    assert!(shown.contains("chat m-1") && shown.contains("9 in, 4 out"), "{shown}");
+    assert!(!shown.contains("the-secret-key"));
     let (head, body) = requests.recv_timeout(Duration::from_secs(5)).unwrap();
     assert!(head.starts_with("POST /v1/messages ") && head.contains("the-secret-key"), "{head}");
     assert!(!String::from_utf8_lossy(&body).contains("the-secret-key"));
@@ -284,10 +261,10 @@ data: {"type":"message_stop"}
 
 #[test]
 fn wrong_usage_is_status_2_and_says_what_is_missing() {
-    let folder = Folder::new("usage");
-    let output = folder.demo(&["--live"], &[]);
+    let folder = Scratch::new();
+    let output = demo(&folder, &["--live"], &[]);
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("ANTHROPIC_API_KEY or OPENAI_API_KEY"), "{}", stderr(&output));
-    assert_eq!(folder.demo(&["--model", "m"], &[]).status.code(), Some(2));
-    assert_eq!(folder.demo(&["--no-such-option"], &[]).status.code(), Some(2));
+    assert_eq!(demo(&folder, &["--model", "m"], &[]).status.code(), Some(2));
+    assert_eq!(demo(&folder, &["--no-such-option"], &[]).status.code(), Some(2));
 }

@@ -1,6 +1,8 @@
 //! What `vigil run` promises the command and whoever started it: bytes, status, signals and streams as if it were
 //! not there.
 
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests fail, measure time and start threads")]
+
 mod common;
 
 use common::{Scratch, attribute, collect, finish, run_sh, spans, text, vigil, wait, wait_for};
@@ -68,7 +70,8 @@ fn output_can_be_appended_to_a_file() {
 #[test]
 fn the_exit_status_is_the_commands_own() {
     let scratch = Scratch::new();
-    for (script, status) in [("exit 0", 0), ("exit 3", 3), ("exit 255", 255), ("kill -TERM $$", 143), ("kill -KILL $$", 137)]
+    for (script, status) in
+        [("exit 0", 0), ("exit 3", 3), ("exit 255", 255), ("kill -TERM $$", 143), ("kill -KILL $$", 137)]
     {
         let output = finish(run_sh(scratch.path(), &["--quiet"], script));
         assert_eq!(output.status.code(), Some(status), "{script}");
@@ -237,7 +240,8 @@ fn an_inherited_trace_is_joined() {
     let scratch = Scratch::new();
     let folder = scratch.join("otlp");
     let (trace, parent) = ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331");
-    let mut command = run_sh(scratch.path(), &["-q", "--otlp-dir", folder.to_str().unwrap()], "printf %s \"$TRACEPARENT\"");
+    let mut command =
+        run_sh(scratch.path(), &["-q", "--otlp-dir", folder.to_str().unwrap()], "printf %s \"$TRACEPARENT\"");
     command.env("TRACEPARENT", format!("00-{trace}-{parent}-01"));
     let output = finish(command);
     let spans = spans(&folder);
@@ -294,7 +298,9 @@ fn the_summary_for_programs_is_one_json_object_on_stderr() {
 #[test]
 fn wrong_usage_is_status_2_and_names_the_option() {
     let scratch = Scratch::new();
-    for arguments in [&["run", "--quite", "--", "true"][..], &["run"], &["nonsense"], &["run", "--stdout", "sideways", "x"]] {
+    for arguments in
+        [&["run", "--quite", "--", "true"][..], &["run"], &["nonsense"], &["run", "--stdout", "sideways", "x"]]
+    {
         let mut command = vigil(scratch.path());
         command.args(arguments);
         let output = finish(command);

@@ -1,23 +1,57 @@
 //! The one place that reads time.
 //!
-//! A [`Clock`] is anchored once to the wall clock and then follows the monotonic clock, so that durations
-//! are true and spans never end before they began, whatever happens to the wall clock meanwhile. Tests use
-//! a manual clock. Nothing else in the crate may ask the operating system for the time (clippy.toml).
+//! The hot path reads [`Ticks`]: the processor's time stamp counter where it runs at a constant rate on all
+//! cores, else the monotonic clock. The assembler turns them into times ([`Clock::unix`]) by an anchor on the
+//! wall clock and a rate it measures anew every round ([`Clock::calibrate`]). Start and end of a span are
+//! turned with the same anchor, so that a duration is true and never negative, whatever happens to the wall
+//! clock meanwhile.
+//!
+//! Bounds: a time is within 1 ms of the wall clock as it was at most a round (100 ms) before; a step of the
+//! wall clock is followed within a round. The rate is off by 1 in a million after 100 ms and better with time.
+//!
+//! Tests use a manual clock. Nothing else in the crate may ask the operating system for the time (clippy.toml).
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use vigil_core::fact::UnixNanos;
 
-/// Where times come from.
-#[derive(Clone, Debug)]
-pub(crate) struct Clock(Source);
+/// A reading of a clock; means something to the clock that made it only.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub(crate) struct Ticks(pub(crate) u64);
 
-#[derive(Clone, Debug)]
+/// Where times come from.
+#[derive(Debug)]
+pub(crate) struct Clock {
+    source: Source,
+    anchor: Mutex<Anchor>,
+}
+
+#[derive(Debug)]
 enum Source {
-    System { wall_at_start: u64, started: Instant },
+    /// The processor's counter, and what it and the monotonic clock read in the beginning.
+    #[cfg(target_arch = "x86_64")]
+    Counter {
+        ticks: u64,
+        instant: Instant,
+    },
+    /// Nanoseconds since this moment.
+    Monotonic(Instant),
     Manual(Arc<AtomicU64>),
 }
+
+/// A moment on both clocks, and the rate from one to the other.
+#[derive(Clone, Copy, Debug)]
+struct Anchor {
+    ticks: u64,
+    unix: u64,
+    /// Nanoseconds a tick, times 2^32.
+    rate: u64,
+}
+
+/// The wall clock may be this far from what ticks say before the anchor is set anew.
+const DRIFT_MAX: Duration = Duration::from_millis(1);
+const ONE: u64 = 1 << 32;
 
 /// Moves a manual clock; for tests.
 #[derive(Clone, Debug)]
@@ -25,31 +59,107 @@ pub(crate) struct ManualClock(Arc<AtomicU64>);
 
 impl Clock {
     /// The machine's clock.
-    #[expect(clippy::disallowed_methods, reason = "this module is where time is read")]
     pub(crate) fn system() -> Self {
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self(Source::System {
-            wall_at_start: u64::try_from(wall.as_nanos()).unwrap_or(u64::MAX),
-            started: Instant::now(),
-        })
+        #[cfg(target_arch = "x86_64")]
+        if counter::is_reliable() {
+            let (instant, ticks) = (monotonic(), counter::read());
+            // A first rate, good to a few percent; the first round makes it better. Nothing is turned into a
+            // time before that but what is announced within the first milliseconds.
+            while instant.elapsed() < Duration::from_micros(20) {
+                std::hint::spin_loop();
+            }
+            let clock = Self {
+                source: Source::Counter { ticks, instant },
+                anchor: Mutex::new(Anchor { ticks, unix: unix_now(), rate: ONE }),
+            };
+            clock.calibrate();
+            return clock;
+        }
+        Self::monotonic()
+    }
+
+    /// The machine's clock without the processor's counter.
+    fn monotonic() -> Self {
+        Self {
+            source: Source::Monotonic(monotonic()),
+            anchor: Mutex::new(Anchor { ticks: 0, unix: unix_now(), rate: ONE }),
+        }
     }
 
     /// A clock that stands still until it is moved.
     pub(crate) fn manual(start: UnixNanos) -> (Self, ManualClock) {
         let now = Arc::new(AtomicU64::new(start.0));
-        (Self(Source::Manual(now.clone())), ManualClock(now))
+        let anchor = Anchor { ticks: start.0, unix: start.0, rate: ONE };
+        (Self { source: Source::Manual(now.clone()), anchor: Mutex::new(anchor) }, ManualClock(now))
+    }
+
+    /// The hot path's reading.
+    #[inline(always)]
+    pub(crate) fn ticks(&self) -> Ticks {
+        match &self.source {
+            #[cfg(target_arch = "x86_64")]
+            Source::Counter { .. } => Ticks(counter::read()),
+            // 2^64 ns are 584 years.
+            Source::Monotonic(started) => Ticks(started.elapsed().as_nanos() as u64),
+            Source::Manual(now) => Ticks(now.load(Ordering::Relaxed)),
+        }
+    }
+
+    /// The time `ticks` stands for.
+    pub(crate) fn unix(&self, ticks: Ticks) -> UnixNanos {
+        self.anchor().unix(ticks)
+    }
+
+    /// Start and end as times of the same anchor; the end is never before the start.
+    pub(crate) fn unix_range(&self, start: Ticks, end: Ticks) -> (UnixNanos, UnixNanos) {
+        let anchor = self.anchor();
+        (anchor.unix(start), anchor.unix(end.max(start)))
     }
 
     /// The time now.
-    #[inline]
     pub(crate) fn now(&self) -> UnixNanos {
-        match &self.0 {
-            Source::System { wall_at_start, started } => {
-                // 2^64 ns after the epoch is the year 2554.
-                UnixNanos(wall_at_start.wrapping_add(started.elapsed().as_nanos() as u64))
+        self.unix(self.ticks())
+    }
+
+    /// The time from `earlier` to `later`.
+    pub(crate) fn between(&self, earlier: Ticks, later: Ticks) -> Duration {
+        let (start, end) = self.unix_range(earlier, later);
+        start.until(end)
+    }
+
+    /// Measures the rate anew and follows the wall clock. Called by the assembler, once a round.
+    pub(crate) fn calibrate(&self) {
+        let (now, rate) = match &self.source {
+            #[cfg(target_arch = "x86_64")]
+            Source::Counter { ticks, instant } => {
+                let (elapsed, now) = (instant.elapsed().as_nanos(), counter::read());
+                let passed = u128::from(now.saturating_sub(*ticks).max(1));
+                (now, u64::try_from((elapsed << 32) / passed).unwrap_or(ONE))
             }
-            Source::Manual(now) => UnixNanos(now.load(Ordering::Relaxed)),
+            Source::Monotonic(_) => (self.ticks().0, ONE),
+            Source::Manual(_) => return,
+        };
+        let wall = unix_now();
+        let mut anchor = self.anchor.lock().unwrap_or_else(PoisonError::into_inner);
+        anchor.rate = rate;
+        let told = anchor.unix(Ticks(now)).0;
+        if u128::from(told.abs_diff(wall)) > DRIFT_MAX.as_nanos() {
+            *anchor = Anchor { ticks: now, unix: wall, rate };
         }
+    }
+
+    fn anchor(&self) -> Anchor {
+        *self.anchor.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Anchor {
+    fn unix(&self, ticks: Ticks) -> UnixNanos {
+        let nanos = |ticks: u64| ((u128::from(ticks) * u128::from(self.rate)) >> 32) as u64;
+        UnixNanos(match ticks.0.checked_sub(self.ticks) {
+            Some(after) => self.unix.saturating_add(nanos(after)),
+            None => self.unix.saturating_sub(nanos(self.ticks - ticks.0)),
+        })
     }
 }
 
@@ -64,4 +174,104 @@ impl ManualClock {
 #[expect(clippy::disallowed_methods, reason = "this module is where time is read")]
 pub(crate) fn monotonic() -> Instant {
     Instant::now()
+}
+
+/// The wall clock, for dates in answers of servers.
+#[expect(clippy::disallowed_methods, reason = "this module is where time is read")]
+pub(crate) fn wall() -> SystemTime {
+    SystemTime::now()
+}
+
+fn unix_now() -> u64 {
+    u64::try_from(wall().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(target_arch = "x86_64")]
+mod counter {
+    //! The time stamp counter of x86-64.
+    #![expect(unsafe_code, reason = "two instructions every x86-64 processor has, without preconditions")]
+
+    use std::arch::x86_64::{__cpuid, _rdtsc};
+    use std::sync::OnceLock;
+
+    #[inline(always)]
+    pub(super) fn read() -> u64 {
+        // SAFETY: `rdtsc` reads a register; every x86-64 processor has it, and no system Vigil runs on forbids it.
+        unsafe { _rdtsc() }
+    }
+
+    /// Whether the counter has a constant rate on all cores, asleep or not: the processor says so, and the
+    /// kernel has not come to another conclusion.
+    pub(super) fn is_reliable() -> bool {
+        static RELIABLE: OnceLock<bool> = OnceLock::new();
+        *RELIABLE.get_or_init(|| says_processor() && !distrusted_by_kernel())
+    }
+
+    fn says_processor() -> bool {
+        const HIGHEST: u32 = 0x8000_0000;
+        const POWER: u32 = 0x8000_0007;
+        const INVARIANT: u32 = 1 << 8;
+        // SAFETY: `cpuid` only reads; every x86-64 processor has it.
+        #[allow(unused_unsafe, reason = "the intrinsic is safe from Rust 1.92 on")]
+        unsafe {
+            __cpuid(HIGHEST).eax >= POWER && __cpuid(POWER).edx & INVARIANT != 0
+        }
+    }
+
+    /// Linux falls back to a slower clock source when it finds the counter wanting.
+    fn distrusted_by_kernel() -> bool {
+        std::fs::read_to_string("/sys/devices/system/clocksource/clocksource0/current_clocksource")
+            .is_ok_and(|source| matches!(source.trim(), "hpet" | "acpi_pm" | "jiffies" | "refined-jiffies"))
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_machine_clocks_stay_within_their_bound_of_the_wall_clock() {
+        for clock in [Clock::system(), Clock::monotonic()] {
+            for _ in 0..20 {
+                std::thread::sleep(Duration::from_millis(10));
+                clock.calibrate();
+                let (before, told, after) = (unix_now(), clock.now().0, unix_now());
+                let bound = DRIFT_MAX.as_nanos() as u64 + 100_000;
+                assert!(told + bound >= before && told <= after + bound, "{clock:?}: {told} not in {before}..{after}");
+            }
+        }
+    }
+
+    #[test]
+    fn durations_by_ticks_are_those_of_the_monotonic_clock() {
+        let clock = Clock::system();
+        std::thread::sleep(Duration::from_millis(50));
+        clock.calibrate();
+        let (start, instant) = (clock.ticks(), monotonic());
+        std::thread::sleep(Duration::from_millis(100));
+        let (end, elapsed) = (clock.ticks(), instant.elapsed());
+        let told = clock.between(start, end);
+        let off = told.abs_diff(elapsed);
+        assert!(off < Duration::from_micros(200), "told {told:?}, took {elapsed:?}");
+    }
+
+    #[test]
+    fn a_step_of_the_wall_clock_is_followed_and_changes_no_duration() {
+        let clock = Clock::system();
+        let (start, end) = (clock.ticks(), Ticks(clock.ticks().0 + 1_000_000));
+        let before = clock.between(start, end);
+        // As if the wall clock had been an hour behind when the anchor was set.
+        clock.anchor.lock().unwrap().unix -= 3_600_000_000_000;
+        clock.calibrate();
+        let off = clock.now().0.abs_diff(unix_now());
+        assert!(off < 2_000_000, "{off} ns off after a step");
+        let after = clock.between(start, end);
+        assert!(before.abs_diff(after) < before / 10, "{before:?} became {after:?}");
+    }
+
+    #[test]
+    fn an_end_before_its_start_takes_no_time() {
+        let clock = Clock::system();
+        assert_eq!(clock.between(Ticks(clock.ticks().0 + 500), clock.ticks()), Duration::ZERO);
+    }
 }

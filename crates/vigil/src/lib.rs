@@ -34,6 +34,9 @@
 //! - Every record is delivered or counted as lost with its reason: [`Telemetry::shutdown`] hands you the
 //!   [`Receipt`].
 //!
+//! Feature `tracing`: Vigil's spans in your own subscriber, and your `tracing` spans and events in Vigil's
+//! traces (module `interop`).
+//!
 //! Variables that set it up: [`VARIABLES`]. Tests: [`testing`]. Names on the wire: [`contract`].
 #![warn(missing_docs)]
 #![cfg_attr(

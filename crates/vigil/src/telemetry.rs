@@ -220,7 +220,7 @@ impl Builder {
         let log = Log::new(settings.log, color, self.log_writer.unwrap_or_else(|| Box::new(std::io::stderr())));
         let outputs = Outputs::new(&settings, &resource, delivery, log, self.captured);
         let mailbox = Mailbox::default();
-        let assembler = Assembler::new(recorder.clone(), mailbox.clone(), &settings, self.originator, outputs);
+        let assembler = Assembler::new(recorder, mailbox.clone(), &settings, self.originator, outputs);
         let thread = match crate::shell::spawn("assembler", move || assembler.run()) {
             Ok(handle) => handle.thread().clone(),
             Err(error) => {
@@ -337,7 +337,7 @@ pub struct Telemetry {
 }
 
 struct Inner {
-    recorder: Option<Arc<Recorder>>,
+    recorder: Option<&'static Recorder>,
     mailbox: Mailbox,
     parent: Option<RemoteParent>,
     destinations: Vec<String>,
@@ -356,7 +356,7 @@ impl std::fmt::Debug for Inner {
 
 impl Inner {
     fn shutdown(&self, deadline: Duration) -> Receipt {
-        let Some(recorder) = &self.recorder else { return Receipt::default() };
+        let Some(recorder) = self.recorder else { return Receipt::default() };
         let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(receipt) = &*ended {
             return receipt.clone();
@@ -397,8 +397,8 @@ impl Telemetry {
         }
     }
 
-    fn root(&self) -> Root<'_> {
-        let recorder = self.inner.recorder.as_ref();
+    fn root(&self) -> Root {
+        let recorder = self.inner.recorder;
         let ambient = recorder.and_then(Ambient::of);
         let parent = ambient.map_or_else(|| self.root_parent(), |ambient| ambient.as_parent());
         Root { recorder, parent }
@@ -413,8 +413,8 @@ impl Telemetry {
     }
 
     #[cfg(feature = "tracing")]
-    pub(crate) fn recorder(&self) -> Option<&Arc<Recorder>> {
-        self.inner.recorder.as_ref()
+    pub(crate) fn recorder(&self) -> Option<&'static Recorder> {
+        self.inner.recorder
     }
 
     /// Whether anything recorded goes anywhere.
@@ -434,7 +434,7 @@ impl Telemetry {
 
     /// Whether free text may be recorded.
     pub fn content_allowed(&self) -> bool {
-        self.inner.recorder.as_ref().is_some_and(|recorder| recorder.content)
+        self.inner.recorder.is_some_and(|recorder| recorder.content)
     }
 
     /// Where telemetry goes, in words for people and without secrets. Empty when it goes nowhere but the log.
@@ -449,7 +449,7 @@ impl Telemetry {
 
     /// Records what an adapter learned. Never blocks; what does not fit is counted as lost.
     pub fn record_fact(&self, fact: Fact) {
-        if let Some(recorder) = &self.inner.recorder {
+        if let Some(recorder) = self.inner.recorder {
             recorder.fact(fact);
         }
     }
@@ -457,7 +457,7 @@ impl Telemetry {
     /// Sends everything recorded before this call and waits until it was delivered, at most `deadline`.
     /// Answers whether it was. Rarely needed: finished work is sent within a second by itself.
     pub fn flush(&self, deadline: Duration) -> bool {
-        let Some(recorder) = &self.inner.recorder else { return true };
+        let Some(recorder) = self.inner.recorder else { return true };
         let (reply, answer) = channel();
         self.inner.mailbox.send(Command::Flush { deadline: monotonic() + deadline, reply });
         recorder.wake();
@@ -508,9 +508,9 @@ pub struct RemoteTelemetry<'a> {
 constructors!(RemoteTelemetry<'_>, self => &self.root(), " below the remote parent");
 
 impl RemoteTelemetry<'_> {
-    fn root(&self) -> Root<'_> {
+    fn root(&self) -> Root {
         let parent = Parent { context: Some(self.parent.context), sampled: Some(self.parent.sampled) };
-        Root { recorder: self.telemetry.inner.recorder.as_ref(), parent }
+        Root { recorder: self.telemetry.inner.recorder, parent }
     }
 }
 

@@ -1,4 +1,6 @@
 //! Handles, futures and streams under every sort of runtime and none, and the end of telemetry inside them.
+#![expect(clippy::disallowed_methods, reason = "tests measure time, start threads and tasks")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 mod support;
 

@@ -1,6 +1,7 @@
 //! Seeds B3 and B5: off is free. A whole span costs no allocation, no thread is started, and with the feature
 //! `tracing` a subscriber that is not interested changes nothing of that. A file of its own, since it counts the
 //! allocations and threads of the process.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;

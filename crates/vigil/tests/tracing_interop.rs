@@ -1,4 +1,6 @@
 //! Vigil beside `tracing`: its spans in other people's subscribers, and theirs in Vigil's traces.
+#![expect(clippy::disallowed_methods, reason = "tests start threads")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;

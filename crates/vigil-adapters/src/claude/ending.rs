@@ -2,8 +2,9 @@
 
 use super::ids::Ids;
 use super::records::{Chat, LaneId, MAIN, Retry, Run, Standing, Stretch, join_retries};
+use super::roll_up::{Bill, set_counts, set_totals};
 use super::session::{Session, Source};
-use super::telling::{Bill, name, set_counts, set_totals};
+use super::telling::name;
 use super::tokens::{Totals, model_name};
 use crate::observer::Counters;
 use crate::outcome::{self, ProcessEnd, Said};
@@ -207,7 +208,13 @@ impl Session {
     }
 
     /// Tells a run and its turns. Returns its totals where they are known.
-    fn tell_run(&mut self, index: usize, end: ProcessEnd, counters: &Counters, summary: &mut Summary) -> Option<Totals> {
+    fn tell_run(
+        &mut self,
+        index: usize,
+        end: ProcessEnd,
+        counters: &Counters,
+        summary: &mut Summary,
+    ) -> Option<Totals> {
         let ids = self.ids.get_or_insert_with(|| Ids::new("unknown", self.options.parent)).clone();
         let (outcome, reason) = outcome::of(&self.said(index), end);
         let empty_before = self.runs[..index].iter().filter(|run| run.key.is_none()).count();
@@ -266,7 +273,8 @@ impl Session {
         summary.outcome = outcome.clone();
         summary.reason = reason;
         summary.agent_context = ids.context(span);
-        summary.duration = (time.start.is_some()).then(|| start.until(finish)).map(|this| this + summary.duration.unwrap_or_default());
+        summary.duration =
+            (time.start.is_some()).then(|| start.until(finish)).map(|this| this + summary.duration.unwrap_or_default());
         self.facts.push(Fact::Ended(SpanRecord {
             context: ids.context(span),
             parent: self.options.parent.map(|parent| parent.span_id),
@@ -356,7 +364,8 @@ impl Session {
             summary.usage = Usage::unknown();
         }
         summary.unpriced_models = bill.unpriced;
-        summary.by_model = bill.by_model.into_iter().map(|(model, tokens, cost)| (model, tokens.usage(), cost)).collect();
+        summary.by_model =
+            bill.by_model.into_iter().map(|(model, tokens, cost)| (model, tokens.usage(), cost)).collect();
     }
 }
 

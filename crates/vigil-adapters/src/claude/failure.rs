@@ -88,9 +88,18 @@ mod tests {
     #[test]
     fn every_failure_that_was_observed_has_its_word() {
         for (json, expected) in [
-            (r#"{"error":"rate_limit","api_error_status":429,"api_error_type":"rate_limit_error"}"#, ErrorType::RATE_LIMIT),
-            (r#"{"error":"server_error","api_error_status":529,"api_error_type":"overloaded_error"}"#, ErrorType::OVERLOADED),
-            (r#"{"error":"billing_error","api_error_status":400,"api_error_type":"invalid_request_error"}"#, ErrorType::QUOTA),
+            (
+                r#"{"error":"rate_limit","api_error_status":429,"api_error_type":"rate_limit_error"}"#,
+                ErrorType::RATE_LIMIT,
+            ),
+            (
+                r#"{"error":"server_error","api_error_status":529,"api_error_type":"overloaded_error"}"#,
+                ErrorType::OVERLOADED,
+            ),
+            (
+                r#"{"error":"billing_error","api_error_status":400,"api_error_type":"invalid_request_error"}"#,
+                ErrorType::QUOTA,
+            ),
             (r#"{"error":"authentication_failed"}"#, ErrorType::AUTHENTICATION),
             (r#"{"error":"invalid_request","api_error_status":400}"#, ErrorType::INVALID_REQUEST),
             (r#"{"error":"model_not_found","api_error_status":404}"#, ErrorType::MODEL_NOT_FOUND),
@@ -98,11 +107,26 @@ mod tests {
             (r#"{"error":"rate_limit","api_error":"usage_limit_reached","api_error_status":429}"#, ErrorType::QUOTA),
             (r#"{"error":"unknown"}"#, ErrorType::OTHER),
             (r#"{"type":"result","subtype":"error_max_turns","terminal_reason":"max_turns"}"#, ErrorType::MAX_TURNS),
-            (r#"{"type":"result","subtype":"error_max_budget_usd","terminal_reason":"budget_exhausted"}"#, ErrorType::BUDGET_EXHAUSTED),
-            (r#"{"type":"result","subtype":"error_during_execution","terminal_reason":"aborted_tools"}"#, ErrorType::CANCELLED),
-            (r#"{"type":"result","subtype":"success","terminal_reason":"prompt_too_long","api_error_status":400}"#, ErrorType::CONTEXT_LENGTH),
-            (r#"{"type":"result","subtype":"success","terminal_reason":"api_error","stop_reason":"refusal"}"#, ErrorType::CONTENT_FILTER),
-            (r#"{"type":"result","subtype":"success","terminal_reason":"api_error","api_error_status":429}"#, ErrorType::RATE_LIMIT),
+            (
+                r#"{"type":"result","subtype":"error_max_budget_usd","terminal_reason":"budget_exhausted"}"#,
+                ErrorType::BUDGET_EXHAUSTED,
+            ),
+            (
+                r#"{"type":"result","subtype":"error_during_execution","terminal_reason":"aborted_tools"}"#,
+                ErrorType::CANCELLED,
+            ),
+            (
+                r#"{"type":"result","subtype":"success","terminal_reason":"prompt_too_long","api_error_status":400}"#,
+                ErrorType::CONTEXT_LENGTH,
+            ),
+            (
+                r#"{"type":"result","subtype":"success","terminal_reason":"api_error","stop_reason":"refusal"}"#,
+                ErrorType::CONTENT_FILTER,
+            ),
+            (
+                r#"{"type":"result","subtype":"success","terminal_reason":"api_error","api_error_status":429}"#,
+                ErrorType::RATE_LIMIT,
+            ),
             (r#"{"type":"result","subtype":"success"}"#, ErrorType::OTHER),
         ] {
             assert_eq!(line(json), expected, "{json}");

@@ -3,19 +3,24 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `wire` | the lines as they are |
-//! | `session` | a session under construction: the operations both records speak through |
+//! | `session` | a session under construction |
+//! | `lanes`, `chats`, `tools` | the operations on it, which both records speak through |
 //! | `stream`, `transcript` | the two records of a session |
 //! | `records`, `tokens`, `ids`, `failure` | what a session is made of, in its terms and ours |
-//! | `telling`, `ending` | from there to the contract's facts |
+//! | `telling`, `roll_up`, `ending` | from there to the contract's facts |
 
+mod chats;
 mod ending;
 mod failure;
 mod ids;
+mod lanes;
 mod records;
+mod roll_up;
 mod session;
 pub(crate) mod stream;
 mod telling;
 mod tokens;
+mod tools;
 pub(crate) mod transcript;
 pub(crate) mod wire;
 

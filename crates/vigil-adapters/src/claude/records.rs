@@ -203,7 +203,8 @@ pub(crate) const RETRY_LIMIT: usize = 512;
 
 /// Joins what two sources tell about the retries of one call: the longer list, with times from either.
 pub(crate) fn join_retries(known: &mut Vec<Retry>, other: Vec<Retry>) {
-    let (mut longer, shorter) = if other.len() > known.len() { (other, std::mem::take(known)) } else { (std::mem::take(known), other) };
+    let (mut longer, shorter) =
+        if other.len() > known.len() { (other, std::mem::take(known)) } else { (std::mem::take(known), other) };
     for (retry, same) in longer.iter_mut().zip(shorter) {
         if retry.attempt == same.attempt {
             // The transcript's lines carry the time of the failure; the stream's only when it was watched live.

@@ -82,8 +82,17 @@ fn system(session: &mut Session, line: &wire::Line<'_>, time: Option<UnixNanos>)
             }
         }
         "compact_boundary" => session.compaction(Source::Stream, line, time),
-        "background_tasks_changed" | "status" | "hook_started" | "hook_progress" | "hook_response" | "thinking_tokens"
-        | "informational" | "model_refusal_no_fallback" | "local_command" | "api_error" | "stop_hook_summary"
+        "background_tasks_changed"
+        | "status"
+        | "hook_started"
+        | "hook_progress"
+        | "hook_response"
+        | "thinking_tokens"
+        | "informational"
+        | "model_refusal_no_fallback"
+        | "local_command"
+        | "api_error"
+        | "stop_hook_summary"
         | "turn_duration" => {}
         _ => session.unknown_events += 1,
     }

@@ -6,14 +6,16 @@
 
 use super::ids::key;
 use super::records::{Chat, Counts, LaneId, MAIN, Stretch, Tool, ToolEnd, Turn, earlier};
+use super::roll_up::{set_counts, set_totals};
 use super::session::Session;
-use super::tokens::{Tokens, Totals, model_name};
-use vigil_core::contract::{EventKind, Key, SpanKind, attr};
-use vigil_core::cost::{Cost, price, price_of_sum};
-use vigil_core::fact::{Attributes, EventRecord, Fact, Outcome, SpanRecord, SpanStart, Text, UnixNanos, Value};
+use super::tokens::{Totals, model_name};
+use vigil_core::contract::{EventKind, SpanKind, attr};
+use vigil_core::cost::price;
+use vigil_core::fact::{Attributes, EventRecord, Fact, Outcome, SpanRecord, SpanStart, Text, UnixNanos};
 use vigil_core::id::{SpanContext, SpanId};
 use vigil_core::vocab::{
-    AgentKind, ErrorType, FinishReason, McpMethod, Operation, Provider, Severity, ToolStatus, ToolType, UsageSource, sanitise,
+    AgentKind, ErrorType, FinishReason, McpMethod, Operation, Provider, Severity, ToolStatus, ToolType, UsageSource,
+    sanitise,
 };
 
 /// Chats or tools told at once when too many wait; more would be a burst of memory.
@@ -53,7 +55,12 @@ impl Session {
         for key in touched {
             if let Some(chat) = self.chats.get(&key) {
                 let settled = chat.tokens.is_some() || chat.failure.is_some();
-                if chat.closed && settled && chat.compaction.is_none() && chat.time.end.is_some() && self.lane_is_placed(chat.lane) {
+                if chat.closed
+                    && settled
+                    && chat.compaction.is_none()
+                    && chat.time.end.is_some()
+                    && self.lane_is_placed(chat.lane)
+                {
                     ready.push((chat.order, key));
                 }
             } else if let Some(tool) = self.tools.get(&key)
@@ -80,9 +87,9 @@ impl Session {
         keys.sort_unstable();
         for (_, key) in keys {
             if let Some(chat) = self.chats.remove(&key) {
-                self.tell_chat(key, chat);
+                self.tell_chat(key, *chat);
             } else if let Some(tool) = self.tools.remove(&key) {
-                self.tell_tool(key, tool);
+                self.tell_tool(key, *tool);
             }
         }
     }
@@ -184,7 +191,14 @@ impl Session {
         }
     }
 
-    fn event(&mut self, kind: EventKind, severity: Severity, span: SpanContext, time: UnixNanos, set: impl FnOnce(&mut Attributes)) {
+    fn event(
+        &mut self,
+        kind: EventKind,
+        severity: Severity,
+        span: SpanContext,
+        time: UnixNanos,
+        set: impl FnOnce(&mut Attributes),
+    ) {
         let mut attributes = self.common();
         set(&mut attributes);
         self.facts.push(Fact::Event(EventRecord { kind, span: Some(span), time, severity, attributes }));
@@ -290,7 +304,14 @@ impl Session {
         }
     }
 
-    fn tell_events_of_chat(&mut self, chat: &Chat, context: SpanContext, start: UnixNanos, end: UnixNanos, model: Option<Text>) {
+    fn tell_events_of_chat(
+        &mut self,
+        chat: &Chat,
+        context: SpanContext,
+        start: UnixNanos,
+        end: UnixNanos,
+        model: Option<Text>,
+    ) {
         for retry in &chat.retries {
             // A 429 or 529 here is where `downstream.rate_limit` will be told from.
             let model = model.clone();
@@ -305,11 +326,17 @@ impl Session {
             });
         }
         if let Some(fallback) = &chat.fallback {
-            self.event(EventKind::ModelFallback, Severity::Warn, context, fallback.time.unwrap_or(start), |attributes| {
-                attributes.set(attr::VIGIL_FALLBACK_FROM_MODEL, name(model_name(&fallback.from)));
-                attributes.set(attr::VIGIL_FALLBACK_TO_MODEL, name(model_name(&fallback.to)));
-                attributes.set(attr::VIGIL_FALLBACK_TRIGGER, sanitise(&fallback.trigger));
-            });
+            self.event(
+                EventKind::ModelFallback,
+                Severity::Warn,
+                context,
+                fallback.time.unwrap_or(start),
+                |attributes| {
+                    attributes.set(attr::VIGIL_FALLBACK_FROM_MODEL, name(model_name(&fallback.from)));
+                    attributes.set(attr::VIGIL_FALLBACK_TO_MODEL, name(model_name(&fallback.to)));
+                    attributes.set(attr::VIGIL_FALLBACK_TRIGGER, sanitise(&fallback.trigger));
+                },
+            );
         }
         if let Some(compaction) = &chat.compaction {
             let span = chat.parent_turn.and_then(|turn| self.context(turn)).unwrap_or(context);
@@ -430,7 +457,9 @@ impl Session {
 
     pub(crate) fn tell_sub_agent_started(&mut self, lane: LaneId) {
         let (Some(record), Some(ids)) = (self.lanes.get(&lane).filter(|_| self.live), &self.ids) else { return };
-        let (Some(span), Some(start)) = (self.sub_agent_span(lane), record.stream.last.or(record.time.start)) else { return };
+        let (Some(span), Some(start)) = (self.sub_agent_span(lane), record.stream.last.or(record.time.start)) else {
+            return;
+        };
         let started = SpanStart {
             context: ids.context(span),
             parent: record.tool_use.as_deref().map(|tool_use| ids.tool(tool_use)),
@@ -562,83 +591,4 @@ impl Session {
 fn mcp_tool_name(tool: &str) -> Option<&str> {
     let (server, tool) = tool.strip_prefix("mcp__")?.split_once("__")?;
     (!server.is_empty() && !tool.is_empty()).then_some(tool)
-}
-
-/// Writes counts of what happened below a span.
-pub(crate) fn set_counts(attributes: &mut Attributes, counts: &Counts) {
-    attributes.set(attr::VIGIL_CHAT_COUNT, counts.chats);
-    attributes.set(attr::VIGIL_TOOL_COUNT, counts.tools);
-    for (key, count) in [
-        (attr::VIGIL_CHAT_FAILED, counts.chats_failed),
-        (attr::VIGIL_TOOL_FAILED, counts.tools_failed),
-        (attr::VIGIL_DENIED_COUNT, counts.denied),
-        (attr::VIGIL_RETRY_COUNT, counts.retries),
-        (attr::VIGIL_AGENT_COUNT, counts.sub_agents),
-    ] {
-        if count > 0 {
-            attributes.set(key, count);
-        }
-    }
-}
-
-/// What a sum of tokens by model costs: the sum where every model has a price, and the models that have none.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Bill {
-    pub(crate) nano_usd: Option<u64>,
-    pub(crate) table: Option<&'static str>,
-    pub(crate) unpriced: Vec<String>,
-    pub(crate) by_model: Vec<(String, Tokens, Cost)>,
-}
-
-impl Bill {
-    pub(crate) fn of(totals: &Totals) -> Self {
-        let mut bill = Self { nano_usd: Some(0), ..Self::default() };
-        for (model, total) in &totals.0 {
-            let cost = price_of_sum(Some(&Provider::ANTHROPIC), model, &total.tokens.usage());
-            match &cost {
-                Cost::Known { nano_usd, table } => {
-                    bill.nano_usd = bill.nano_usd.map(|sum| sum.saturating_add(*nano_usd));
-                    bill.table = Some(table);
-                }
-                Cost::Unpriced { model } => {
-                    bill.unpriced.push(model.clone());
-                    bill.nano_usd = None;
-                }
-                Cost::Incomplete => bill.nano_usd = None,
-            }
-            bill.by_model.push((model.clone(), total.tokens, cost));
-        }
-        bill
-    }
-}
-
-/// Writes the roll-up of tokens by model, and what they cost.
-pub(crate) fn set_totals(attributes: &mut Attributes, totals: &Totals, source: Option<UsageSource>) -> Bill {
-    totals.sum().usage().set_roll_up(attributes);
-    if !totals.0.is_empty() {
-        attributes.set(attr::VIGIL_USAGE_MODELS, totals.0.keys().map(|model| name(model)).collect::<Vec<Text>>());
-        let by_model = |part: fn(&vigil_core::usage::Usage) -> Option<u64>| -> Value {
-            let numbers = totals.0.values().map(|total| part(&total.tokens.usage()).unwrap_or(0));
-            Value::IntList(numbers.map(|number| i64::try_from(number).unwrap_or(i64::MAX)).collect())
-        };
-        let lists: [(Key, Value); 4] = [
-            (attr::VIGIL_USAGE_MODELS_INPUT_TOKENS, by_model(|usage| usage.input())),
-            (attr::VIGIL_USAGE_MODELS_OUTPUT_TOKENS, by_model(|usage| usage.output())),
-            (attr::VIGIL_USAGE_MODELS_CACHE_READ_INPUT_TOKENS, by_model(|usage| usage.cache_read_tokens())),
-            (attr::VIGIL_USAGE_MODELS_CACHE_WRITE_INPUT_TOKENS, by_model(|usage| usage.cache_write_tokens())),
-        ];
-        for (key, list) in lists {
-            attributes.set(key, list);
-        }
-    }
-    attributes.set_some(attr::VIGIL_USAGE_SOURCE, source);
-    let bill = Bill::of(totals);
-    if let (Some(nano_usd), Some(table)) = (bill.nano_usd, bill.table) {
-        attributes.set(attr::VIGIL_COST_NANO_USD, nano_usd);
-        attributes.set(attr::VIGIL_COST_TABLE, table);
-    }
-    if !bill.unpriced.is_empty() {
-        attributes.set(attr::VIGIL_COST_UNPRICED_MODELS, bill.unpriced.iter().map(|model| name(model)).collect::<Vec<Text>>());
-    }
-    bill
 }

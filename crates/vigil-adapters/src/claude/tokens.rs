@@ -191,7 +191,8 @@ mod tests {
 
     #[test]
     fn the_context_size_is_no_part_of_a_models_name() {
-        for (given, name) in [("claude-opus-4-8[1m]", "claude-opus-4-8"), ("x", "x"), ("[1m]", "[1m]"), ("a[b", "a[b")] {
+        for (given, name) in [("claude-opus-4-8[1m]", "claude-opus-4-8"), ("x", "x"), ("[1m]", "[1m]"), ("a[b", "a[b")]
+        {
             assert_eq!(model_name(given), name);
         }
     }

@@ -156,8 +156,20 @@ fn builds(session: &Session) -> bool {
 fn other(session: &mut Session, kind: &str) {
     let known = matches!(
         kind,
-        "queue-operation" | "atis-latch" | "api-request-shape" | "api-request-blob" | "tools-used" | "last-prompt" | "mode"
-            | "permission-mode" | "file-history-snapshot" | "summary" | "progress" | "custom-title" | "agent-name" | "tag"
+        "queue-operation"
+            | "atis-latch"
+            | "api-request-shape"
+            | "api-request-blob"
+            | "tools-used"
+            | "last-prompt"
+            | "mode"
+            | "permission-mode"
+            | "file-history-snapshot"
+            | "summary"
+            | "progress"
+            | "custom-title"
+            | "agent-name"
+            | "tag"
     );
     if !known {
         session.unknown_events += 1;
@@ -247,7 +259,10 @@ fn assistant(session: &mut Session, line: &wire::Line<'_>, time: Option<UnixNano
         meet_run(session, turn);
     } else if session.told.contains(message) {
         meet_run(session, 0);
-    } else if !session.progress.in_run || (session.has_result && !session.has_gap) || line.message.model.or_empty() == super::session::SYNTHETIC {
+    } else if !session.progress.in_run
+        || (session.has_result && !session.has_gap)
+        || line.message.model.or_empty() == super::session::SYNTHETIC
+    {
         // Another process's: the stream of this one shows every message of its main loop.
         forget_pending(session);
         return;

@@ -1,4 +1,5 @@
 //! Recordings as tests see them: a folder of the shape `<scenario>/{stdout*.jsonl,transcript.jsonl,…}`.
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test may fail, and says what it leaves out")]
 #![allow(dead_code, reason = "every test binary uses a part of it")]
 
 pub(crate) mod tree;
@@ -116,7 +117,9 @@ pub(crate) fn recordings(folder: &Path) -> Vec<Recording> {
             found.push(next);
             continue;
         }
-        folders.extend(fs::read_dir(&next).into_iter().flatten().flatten().map(|entry| entry.path()).filter(|path| path.is_dir()));
+        folders.extend(
+            fs::read_dir(&next).into_iter().flatten().flatten().map(|entry| entry.path()).filter(|path| path.is_dir()),
+        );
     }
     found.sort();
     found.iter().map(|folder| Recording::load(folder)).collect()

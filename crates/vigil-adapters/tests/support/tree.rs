@@ -1,6 +1,5 @@
 //! Spans and events as an indented tree, without times and ids: what a person checks a recording by.
 
-use std::fmt::Write as _;
 use vigil_core::contract::{EventKind, SpanKind, attr};
 use vigil_core::fact::{Fact, Outcome, SpanRecord};
 use vigil_core::id::SpanId;
@@ -11,7 +10,8 @@ pub(crate) fn render(facts: &[Fact]) -> String {
     spans.sort_by_key(|span| (span.start, span.end, span.name(), span.context.span_id));
     let mut text = String::new();
     let known = |id: SpanId| spans.iter().any(|span| span.context.span_id == id);
-    let roots: Vec<&SpanRecord> = spans.iter().copied().filter(|span| span.parent.is_none_or(|id| !known(id))).collect();
+    let roots: Vec<&SpanRecord> =
+        spans.iter().copied().filter(|span| span.parent.is_none_or(|id| !known(id))).collect();
     for root in roots {
         node(&mut text, facts, &spans, root, 0);
     }
@@ -20,11 +20,11 @@ pub(crate) fn render(facts: &[Fact]) -> String {
 
 fn node(text: &mut String, facts: &[Fact], spans: &[&SpanRecord], span: &SpanRecord, depth: usize) {
     let indent = "  ".repeat(depth);
-    let _ = write!(text, "{indent}{}", span.name());
+    text.push_str(&format!("{indent}{}", span.name()));
     match &span.outcome {
         Outcome::Ok => {}
         Outcome::Error(error) => {
-            let _ = write!(text, " !{error}");
+            text.push_str(&format!(" !{error}"));
         }
         Outcome::Cancelled => text.push_str(" !!cancelled"),
     }
@@ -55,7 +55,7 @@ fn node(text: &mut String, facts: &[Fact], spans: &[&SpanRecord], span: &SpanRec
     };
     for (key, label) in shown {
         if let Some(number) = span.attributes.int(*key) {
-            let _ = write!(text, " {label}={number}");
+            text.push_str(&format!(" {label}={number}"));
         }
     }
     text.push('\n');
@@ -70,7 +70,7 @@ fn node(text: &mut String, facts: &[Fact], spans: &[&SpanRecord], span: &SpanRec
                 EventKind::Compaction => event.attributes.str(attr::VIGIL_COMPACTION_TRIGGER).unwrap_or_default(),
                 _ => "",
             };
-            let _ = writeln!(text, "{indent}  * {} {reason}", event.kind.def().name);
+            text.push_str(&format!("{indent}  * {} {reason}\n", event.kind.def().name));
         }
     }
     for child in spans.iter().filter(|child| child.parent == Some(span.context.span_id)) {

@@ -6,9 +6,9 @@
 use super::Contender;
 use super::sdk::{NullExporter, null_provider};
 use super::tracing_spans::{Sink, TracingSpans};
-use std::sync::Arc;
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_sdk::trace::SdkTracerProvider;
+use std::sync::Arc;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 

@@ -52,7 +52,7 @@ impl Contender for Fastrace {
 
 fn record_capability() {
     let call = capability();
-    LocalSpan::enter_with_local_parent("capability net.fetch")
+    let _span = LocalSpan::enter_with_local_parent("capability net.fetch")
         .with_property(|| (name::CAP_NAME, call.name))
         .with_properties(|| {
             [(name::BYTES_IN, call.bytes_in.to_string()), (name::BYTES_OUT, call.bytes_out.to_string())]
@@ -62,14 +62,12 @@ fn record_capability() {
 
 fn record_chat() {
     let call = chat();
-    LocalSpan::enter_with_local_parent("chat claude-sonnet-4-5")
+    let _span = LocalSpan::enter_with_local_parent("chat claude-sonnet-4-5")
         .with_properties(|| {
             [(name::OPERATION, OPERATION), (name::PROVIDER, PROVIDER), (name::REQUEST_MODEL, call.model)]
         })
         .with_property(|| (name::MAX_TOKENS, call.max_tokens.to_string()))
-        .with_properties(|| {
-            [(name::RESPONSE_ID, call.response_id), (name::RESPONSE_MODEL, call.response_model)]
-        })
+        .with_properties(|| [(name::RESPONSE_ID, call.response_id), (name::RESPONSE_MODEL, call.response_model)])
         .with_properties(|| {
             [
                 (name::INPUT_TOKENS, call.input_tokens().to_string()),

@@ -3,9 +3,9 @@
 
 use super::Contender;
 use crate::workload::{Shape, capability};
-use std::sync::Arc;
 use std::cell::{Cell, RefCell};
 use std::hint::black_box;
+use std::sync::Arc;
 
 /// What is copied a span.
 const RECORD_BYTES: usize = 256;

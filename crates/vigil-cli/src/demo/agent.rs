@@ -37,7 +37,7 @@ const MAX_RETRIES: u32 = 3;
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
 const RETRY_PAUSE_MAX: Duration = Duration::from_secs(10);
 /// The most tokens of one answer.
-const MAX_TOKENS: u64 = 1024;
+const MAX_TOKENS: u64 = 4096;
 
 const ROLE: &str = "You audit logs. Use the tools; answer in one short sentence when you are done.";
 const HELPER_ROLE: &str = "You help an auditor. Read what you are told to and answer with the number alone.";
@@ -75,15 +75,7 @@ pub(crate) fn run(telemetry: &Telemetry, job: &Job<'_>, tools: &Tools) -> Result
     let agent = telemetry.agent_span(job.session, "auditor");
     // Attributes of your own carry a prefix of your own.
     agent.set_attribute("demo.scripted", job.scripted);
-    let mut auditor = Auditor {
-        job,
-        tools,
-        conversation: vec![Message::User(job.task.to_owned())],
-        purse: Purse::default(),
-        mode: OperatingMode::Explore,
-        check: None,
-    };
-    let result = auditor.work(&agent);
+    let result = Auditor::new(job, tools).work(&agent);
     clean_up(&agent, tools);
     agent.settle(result, AgentError::kind)
 }
@@ -109,7 +101,18 @@ struct Auditor<'a> {
     check: Option<ToolStatus>,
 }
 
-impl Auditor<'_> {
+impl<'a> Auditor<'a> {
+    fn new(job: &'a Job<'a>, tools: &'a Tools) -> Self {
+        Self {
+            job,
+            tools,
+            conversation: vec![Message::User(job.task.to_owned())],
+            purse: Purse::default(),
+            mode: OperatingMode::Explore,
+            check: None,
+        }
+    }
+
     fn work(&mut self, agent: &AgentSpan) -> Result<Report, AgentError> {
         for number in 1..=MAX_TURNS {
             let turn = agent.turn_span(number);
@@ -171,10 +174,13 @@ impl Auditor<'_> {
         // A name comes from the model, and a model may make one up: only known ones become a span's name.
         let name = TOOLS.iter().find(|tool| tool.name == call.name).map_or("unknown", |tool| tool.name);
         let tool = execute.tool_span(name, &call.id);
-        let outcome = match decision {
-            Decision::Accept if call.name == DELEGATE.name => Some(self.delegate(&tool, call)),
-            Decision::Accept => self.tools.run(&tool, call),
-            _ => Some(Outcome::failed("not allowed")),
+        if decision != Decision::Accept {
+            tool.fail(ErrorType::DENIED);
+            return ToolResult { call_id: call.id.clone(), text: "this is not allowed".to_owned(), failed: true };
+        }
+        let outcome = match call.name.as_str() {
+            name if name == DELEGATE.name => Some(self.delegate(&tool, call)),
+            _ => self.tools.run(&tool, call),
         };
         if let Some(outcome) = outcome.as_ref().filter(|_| call.name == tools::RUN_COMMAND.name) {
             self.check = Some(outcome.status);

@@ -12,10 +12,10 @@ Examples:
   ANTHROPIC_API_KEY=... vigil demo --live                a real model
 
 What it does:
-  An agent in a scratch folder reads logs, has a sub-agent count, writes a report, sees a check of it fail, repairs
-  it and cleans up. Its model is a scripted server inside this program, so it needs no key and no network; the
-  tokens are made up, and priced as those of the models it names. The agent's code is meant to be read:
-  crates/vigil-cli/src/demo/agent.rs
+  An agent in a scratch folder reads logs, has a sub-agent count, writes a report, sees a check of it fail,
+  repairs it and cleans up. Its model is a scripted server inside this program: no key, no network, and tokens
+  that are made up and priced as those of the models it names. A real model costs a few cents at most.
+  The agent's code is meant to be read: crates/vigil-cli/src/demo/agent.rs
 
 Exit status:
   0  the agent did its work, and what it recorded arrived wherever it was sent
@@ -25,7 +25,7 @@ Environment:
   OTEL_EXPORTER_OTLP_ENDPOINT and the other OpenTelemetry variables: see vigil --help
   VIGIL_LOG_FORMAT                        pretty, json or off (default)
   ANTHROPIC_API_KEY, ANTHROPIC_BASE_URL   for --live; the address is https://api.anthropic.com by default
-  OPENAI_API_KEY, OPENAI_BASE_URL         for --live without the other key; https://api.openai.com/v1 by default
+  OPENAI_API_KEY, OPENAI_BASE_URL         for --live without the other; https://api.openai.com/v1 by default
   NO_COLOR                                when not empty, no colours";
 
 /// Arguments of `vigil demo`.
@@ -40,7 +40,7 @@ pub(crate) struct DemoArgs {
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// Ask a real model, with the key in ANTHROPIC_API_KEY or OPENAI_API_KEY; this costs a few cents at most
+    /// Ask a real model, with the key in ANTHROPIC_API_KEY or OPENAI_API_KEY
     #[arg(long)]
     pub(crate) live: bool,
 

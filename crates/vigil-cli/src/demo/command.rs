@@ -11,9 +11,10 @@ use super::trace::{self, TracedSpan};
 use super::tree;
 use crate::output::{Style, Styles, printable, to_stderr, to_stdout};
 use crate::report;
+use crate::system::{now, variable};
 use serde_json::{Value, json};
 use std::process::ExitCode;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use vigil::Receipt;
 use vigil::deliver::{DestinationConfig, MemoryDestination, Target};
 
@@ -59,8 +60,7 @@ struct Cast {
 
 fn demo(arguments: &DemoArgs) -> Result<u8, Stop> {
     let cast = if arguments.live { live(arguments.model.as_deref())? } else { scripted()? };
-    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let session = format!("vigil-demo-{}-{}", std::process::id(), since_epoch.as_millis());
+    let session = format!("vigil-demo-{}-{}", std::process::id(), now().0);
     let cannot = |error| Stop::failed("the scratch folder cannot be made", &error);
     let scratch = Scratch::create(&std::env::temp_dir(), &session).map_err(cannot)?;
     let tools = Tools::new(scratch.path()).map_err(cannot)?;
@@ -71,7 +71,8 @@ fn demo(arguments: &DemoArgs) -> Result<u8, Stop> {
     // Everything a program has to do to be observed: the environment decides where it goes. The tree below is
     // read from one more destination, in memory.
     let memory = MemoryDestination::new();
-    let mut builder = vigil::from_env("vigil-demo").destination(DestinationConfig::new(TREE, Target::Memory(memory.clone())));
+    let mut builder =
+        vigil::from_env("vigil-demo").destination(DestinationConfig::new(TREE, Target::Memory(memory.clone())));
     if let Some(directory) = &arguments.otlp_dir {
         builder = builder.otlp_dir(directory);
     }
@@ -124,10 +125,10 @@ fn live(name: Option<&str>) -> Result<Cast, Stop> {
             ["gpt-6-sol", "gpt-6-luna"],
         ),
     ];
-    let variable = |name: &str| std::env::var(name).ok().map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+    let text = |name: &str| variable(name)?.into_string().ok().map(|value| value.trim().to_owned());
     for (protocol, key, base_url, usual_url, models) in PROVIDERS {
-        if let Some(key) = variable(key) {
-            let base_url = variable(base_url).unwrap_or_else(|| usual_url.to_owned());
+        if let Some(key) = text(key) {
+            let base_url = text(base_url).unwrap_or_else(|| usual_url.to_owned());
             let model = |usual| Model::new(protocol, &base_url, &key, name.unwrap_or(usual));
             return Ok(Cast { model: model(models[0]), helper: model(models[1]), scripted: None });
         }

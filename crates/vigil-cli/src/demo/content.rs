@@ -28,9 +28,9 @@ fn message(message: &Message) -> Value {
         Message::User(text) => json!({ "role": "user", "parts": [text_part(text)] }),
         Message::Assistant { text, calls } => assistant(text, calls),
         Message::Results(results) => {
-            let parts = results.iter().map(|result| {
-                json!({ "type": "tool_call_response", "id": result.call_id, "response": result.text })
-            });
+            let parts = results
+                .iter()
+                .map(|result| json!({ "type": "tool_call_response", "id": result.call_id, "response": result.text }));
             json!({ "role": "tool", "parts": parts.collect::<Value>() })
         }
     }
@@ -38,9 +38,9 @@ fn message(message: &Message) -> Value {
 
 fn assistant(text: &str, calls: &[ToolCall]) -> Value {
     let text = (!text.is_empty()).then(|| text_part(text));
-    let calls = calls.iter().map(|call| {
-        json!({ "type": "tool_call", "id": call.id, "name": call.name, "arguments": call.arguments })
-    });
+    let calls = calls
+        .iter()
+        .map(|call| json!({ "type": "tool_call", "id": call.id, "name": call.name, "arguments": call.arguments }));
     json!({ "role": "assistant", "parts": text.into_iter().chain(calls).collect::<Value>() })
 }
 

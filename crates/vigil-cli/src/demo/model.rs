@@ -11,6 +11,7 @@ mod anthropic;
 mod openai;
 mod partial;
 
+use crate::system::instant;
 use partial::Partial;
 use serde_json::{Value, json};
 use std::fmt;
@@ -158,10 +159,8 @@ impl Model {
     /// The model `name` at `base_url`: `https://api.anthropic.com`, or `https://api.openai.com/v1`.
     pub(crate) fn new(protocol: Protocol, base_url: &str, key: &str, name: &str) -> Self {
         let base_url = base_url.trim_end_matches('/').to_owned();
-        let mut config = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .timeout_global(Some(CALL_TIME));
+        let mut config =
+            ureq::Agent::config_builder().http_status_as_error(false).max_redirects(0).timeout_global(Some(CALL_TIME));
         if is_loopback(&base_url) {
             config = config.proxy(None);
         }
@@ -188,7 +187,7 @@ impl Model {
 
     /// Asks once.
     pub(crate) fn ask(&self, request: &Request<'_>) -> Result<Reply, ModelError> {
-        let asked = Instant::now();
+        let asked = instant();
         let (path, body) = match self.protocol {
             Protocol::Anthropic => ("/v1/messages", anthropic::body(&self.name, request)),
             Protocol::OpenAi => ("/chat/completions", openai::body(&self.name, request)),

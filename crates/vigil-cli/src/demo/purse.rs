@@ -1,6 +1,7 @@
 //! What the agent may spend: it runs down with every call and ends the run when it is empty.
 
 use super::model::{Model, Reply};
+use crate::system::instant;
 use std::time::{Duration, Instant};
 use vigil::{Budget, BudgetKind, EconomicMode};
 
@@ -21,7 +22,7 @@ pub(crate) struct Purse {
 
 impl Default for Purse {
     fn default() -> Self {
-        Self { tokens: TOKENS, nano_usd: NANO_USD, until: Instant::now() + TIME, tool_calls: TOOL_CALLS }
+        Self { tokens: TOKENS, nano_usd: NANO_USD, until: instant() + TIME, tool_calls: TOOL_CALLS }
     }
 }
 
@@ -42,7 +43,7 @@ impl Purse {
         Budget {
             tokens_remaining: Some(self.tokens),
             cost_remaining_nano_usd: Some(self.nano_usd),
-            time_remaining: Some(self.until.saturating_duration_since(Instant::now())),
+            time_remaining: Some(self.until.saturating_duration_since(instant())),
             tool_calls_remaining: Some(self.tool_calls),
         }
     }
@@ -58,7 +59,7 @@ impl Purse {
             Purse { tokens: 0, .. } => Some(BudgetKind::Tokens),
             Purse { tool_calls: 0, .. } => Some(BudgetKind::ToolCalls),
             Purse { nano_usd: ..=0, .. } => Some(BudgetKind::Cost),
-            Purse { until, .. } if *until <= Instant::now() => Some(BudgetKind::Time),
+            Purse { until, .. } if *until <= instant() => Some(BudgetKind::Time),
             _ => None,
         }
     }

@@ -82,10 +82,7 @@ const HELPER: &[Answer] = &[
     Answer {
         pause: Duration::from_millis(40),
         text: "",
-        calls: &[
-            ("read_file", r#"{"path": "logs/monday.log"}"#),
-            ("read_file", r#"{"path": "logs/tuesday.log"}"#),
-        ],
+        calls: &[("read_file", r#"{"path": "logs/monday.log"}"#), ("read_file", r#"{"path": "logs/tuesday.log"}"#)],
         tokens: tokens(655, 0, 0, 48),
         overloaded_at_first: false,
     },

@@ -8,6 +8,7 @@
 //! dropped. Dropping the value ends the server.
 
 use super::script::{self, Answer};
+use crate::system::in_thread;
 use serde_json::{Value, json};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -48,7 +49,7 @@ impl ScriptedServer {
         let address = listener.local_addr()?;
         let state = Arc::new(State::default());
         let shared = Arc::clone(&state);
-        let thread = thread::Builder::new().name("scripted-model".into()).spawn(move || accept(&listener, &shared))?;
+        let thread = in_thread("demo-model", move || accept(&listener, &shared))?;
         Ok(Self { address, state, thread: Some(thread) })
     }
 
@@ -81,7 +82,7 @@ fn accept(listener: &TcpListener, state: &Arc<State>) {
         }
         let Ok(connection) = connection else { continue };
         let state = Arc::clone(state);
-        let started = thread::Builder::new().spawn(move || {
+        let started = in_thread("demo-answer", move || {
             // A client that went away is no concern of the server's.
             drop(serve(&connection, &state));
         });
@@ -180,8 +181,13 @@ impl Scripted<'_> {
         pieces.into_iter()
     }
 
+    /// Two conversations of one run have different ones.
+    fn id(&self) -> String {
+        format!("{}_{}", if self.model == script::MAIN_MODEL { "main" } else { "helper" }, self.number)
+    }
+
     fn call_id(&self, index: usize) -> String {
-        format!("call_{}_{}", self.number, index + 1)
+        format!("call_{}_{}", self.id(), index + 1)
     }
 }
 
@@ -203,7 +209,7 @@ impl Format {
                     json!({ "type": "tool_use", "id": reply.call_id(index), "name": name, "input": input })
                 }));
                 json!({
-                    "id": format!("msg_{}", reply.number),
+                    "id": format!("msg_{}", reply.id()),
                     "type": "message",
                     "role": "assistant",
                     "model": reply.model,
@@ -219,7 +225,7 @@ impl Format {
                     message["tool_calls"] = calls.into();
                 }
                 json!({
-                    "id": format!("chatcmpl-{}", reply.number),
+                    "id": format!("chatcmpl-{}", reply.id()),
                     "object": "chat.completion",
                     "model": reply.model,
                     "choices": [{ "index": 0, "message": message, "finish_reason": openai_reason(has_calls) }],

@@ -6,6 +6,7 @@
 //! started when its time is over. A text is cut after [`RESULT_BYTES`].
 
 use super::model::{ToolCall, ToolDefinition};
+use crate::system::{in_thread, instant, variable};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::fs;
 use std::io::{self, Read};
@@ -13,7 +14,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Component, Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use vigil::{CapabilityError, Decision, Span, ToolStatus};
 
 /// The commands that may be run.
@@ -148,7 +149,7 @@ impl Tools {
             .args(words)
             .current_dir(&self.folder)
             .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into()))
+            .env("PATH", variable("PATH").unwrap_or_else(|| "/usr/bin:/bin".into()))
             .envs(span.child_env())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -196,12 +197,12 @@ fn list(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) {
 }
 
 fn wait(mut child: Child, time: Duration) -> io::Result<Outcome> {
-    let until = Instant::now() + time;
-    let output = collect(child.stdout.take());
-    let errors = collect(child.stderr.take());
+    let until = instant() + time;
+    let output = collect(child.stdout.take())?;
+    let errors = collect(child.stderr.take())?;
     let status = loop {
         match child.try_wait()? {
-            None if Instant::now() < until => thread::sleep(Duration::from_millis(2)),
+            None if instant() < until => thread::sleep(Duration::from_millis(2)),
             status => break status,
         }
     };
@@ -223,8 +224,8 @@ fn wait(mut child: Child, time: Duration) -> io::Result<Outcome> {
 }
 
 /// Reads a pipe to its end and keeps the first [`RESULT_BYTES`].
-fn collect(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
-    thread::spawn(move || {
+fn collect(pipe: Option<impl Read + Send + 'static>) -> io::Result<JoinHandle<String>> {
+    in_thread("demo-output", move || {
         let Some(mut pipe) = pipe else { return String::new() };
         let mut kept = Vec::new();
         let read = pipe.by_ref().take(RESULT_BYTES as u64).read_to_end(&mut kept);

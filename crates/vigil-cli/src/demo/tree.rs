@@ -116,9 +116,10 @@ fn details(span: &TracedSpan) -> String {
         let (name, label) = (word(attr::GEN_AI_EVALUATION_NAME), word(attr::GEN_AI_EVALUATION_SCORE_LABEL));
         format!("{name}: {label} ({score:.1})")
     }));
-    parts.extend(span.event(EventKind::BudgetExhausted).map(|event| {
-        format!("no {} left", event.text(attr::VIGIL_BUDGET_KIND).unwrap_or("budget"))
-    }));
+    parts.extend(
+        span.event(EventKind::BudgetExhausted)
+            .map(|event| format!("no {} left", event.text(attr::VIGIL_BUDGET_KIND).unwrap_or("budget"))),
+    );
     parts.join(", ")
 }
 

@@ -52,7 +52,10 @@ fn parse(text: &str) -> Option<Vec<(u64, u64)>> {
     rows.map(|row| {
         let mut fields = row.split('\t');
         let (_line, offset, bytes) = (fields.next()?, fields.next()?, fields.next()?);
-        Some((offset.trim().parse::<f64>().ok().filter(|ms| ms.is_finite() && *ms >= 0.0)? as u64, bytes.trim().parse().ok()?))
+        Some((
+            offset.trim().parse::<f64>().ok().filter(|ms| ms.is_finite() && *ms >= 0.0)? as u64,
+            bytes.trim().parse().ok()?,
+        ))
     })
     .collect()
 }

@@ -115,9 +115,9 @@ impl Discovery {
         match (format, agent) {
             (Format::ClaudeTranscript, Some(agent)) => session.sub_agents.push((agent.to_owned(), path.to_owned())),
             (Format::ClaudeTranscript, None) => session.transcripts.push(path.to_owned()),
-            (format, _) => session
-                .streams
-                .push(Stream { path: path.to_owned(), is_result_only: format == Format::ClaudeJson }),
+            (format, _) => {
+                session.streams.push(Stream { path: path.to_owned(), is_result_only: format == Format::ClaudeJson })
+            }
         }
     }
 }

@@ -10,13 +10,14 @@ mod discover;
 use crate::args::ImportArgs;
 use crate::output::{Styles, to_stderr, to_stdout};
 use crate::report::{self, Gaps, ProcessEnd, Report};
+use crate::system;
 use beside::Timing;
 use discover::{Session, Stream, discover};
 use std::fs::{self, File};
 use std::io::{self, IsTerminal, Read};
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 use vigil::Telemetry;
 use vigil_adapters::{Observer, Options, RunEnd, Summary, TranscriptFile};
 use vigil_core::fact::{Fact, UnixNanos};
@@ -59,13 +60,12 @@ struct Importer {
 
 impl Importer {
     fn new(arguments: &ImportArgs) -> Self {
-        let mut builder = vigil::from_env("vigil")
-            .originator(Originator::Cli)
-            .log_format(arguments.destinations.log.into());
+        let mut builder =
+            vigil::from_env("vigil").originator(Originator::Cli).log_format(arguments.destinations.log.into());
         if let Some(folder) = &arguments.destinations.otlp_dir {
             builder = builder.otlp_dir(folder);
         }
-        let progress = (!arguments.quiet && io::stderr().is_terminal()).then(Instant::now);
+        let progress = (!arguments.quiet && io::stderr().is_terminal()).then(system::instant);
         Self { telemetry: builder.start(), summaries: Vec::new(), facts_since_flush: 0, progress }
     }
 
@@ -106,12 +106,7 @@ impl Importer {
         })
     }
 
-    fn read_stream(
-        &mut self,
-        stream: &Stream,
-        timing: Option<&Timing>,
-        observer: &mut Observer,
-    ) -> io::Result<()> {
+    fn read_stream(&mut self, stream: &Stream, timing: Option<&Timing>, observer: &mut Observer) -> io::Result<()> {
         let mut file = File::open(&stream.path)?;
         for (at, bytes) in timing.into_iter().flat_map(|timing| &timing.lines) {
             self.read_chunks((&mut file).take(*bytes), observer, |observer, chunk| observer.stdout(chunk, *at))?;
@@ -139,9 +134,8 @@ impl Importer {
         for (agent_id, path) in &session.sub_agents {
             let meta = crate::run::transcripts::read_meta(path);
             let which = TranscriptFile::SubAgent { agent_id, meta: meta.as_deref() };
-            let read = File::open(path).and_then(|file| {
-                self.read_chunks(file, observer, |observer, chunk| observer.transcript(which, chunk))
-            });
+            let read = File::open(path)
+                .and_then(|file| self.read_chunks(file, observer, |observer, chunk| observer.transcript(which, chunk)));
             match read {
                 Ok(()) => any = true,
                 Err(error) => tell_skipped(path, &error.to_string()),
@@ -190,7 +184,7 @@ impl Importer {
     fn show_progress(&mut self, done: usize, count: usize) {
         let Some(last) = &mut self.progress else { return };
         if last.elapsed() >= PROGRESS_EVERY && done < count {
-            *last = Instant::now();
+            *last = system::instant();
             to_stderr(&format!("\r\u{1b}[Kvigil: {done} of {count} sessions\r"));
         }
     }
@@ -201,8 +195,9 @@ impl Importer {
         }
         let receipt = self.telemetry.shutdown(arguments.destinations.deliver_within);
         let destinations = self.telemetry.destinations();
-        let reports =
-            || self.summaries.iter().map(|(summary, process)| Report { summary, process: *process, gaps: Gaps::default() });
+        let reports = || {
+            self.summaries.iter().map(|(summary, process)| Report { summary, process: *process, gaps: Gaps::default() })
+        };
         if arguments.json {
             let runs: Vec<_> = reports().map(|report| report.json()).collect();
             let delivery = report::delivery_json(destinations, &receipt);
@@ -225,6 +220,5 @@ impl Importer {
 }
 
 fn modified(path: &Path) -> Option<UnixNanos> {
-    let time = fs::metadata(path).ok()?.modified().ok()?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
-    u64::try_from(time.as_nanos()).ok().map(UnixNanos)
+    Some(system::unix_nanos(fs::metadata(path).ok()?.modified().ok()?))
 }

@@ -6,6 +6,7 @@
 //! we outlive them until the child has ended.
 
 use super::signals::{Caught, Origin, Signals};
+use crate::system;
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, getpgid, getpgrp, getpid, kill_process, waitid};
 use std::ffi::OsString;
@@ -187,7 +188,7 @@ impl SignalThread {
                 }
             }
         };
-        std::thread::Builder::new().name("vigil-signals".into()).spawn(body)?;
+        system::in_thread("vigil-signals", body)?;
         Ok(Self(sender))
     }
 
@@ -238,7 +239,7 @@ impl Running {
             }
         }
         // The child is dead and not yet waited for, so its id is still its own: from here on nobody signals it.
-        *self.shared.life.lock().unwrap_or_else(PoisonError::into_inner) = Life::Ended(Instant::now());
+        *self.shared.life.lock().unwrap_or_else(PoisonError::into_inner) = Life::Ended(system::instant());
         let status = self.child.wait()?;
         Ok(Ended { code: status.code(), signal: status.signal() })
     }

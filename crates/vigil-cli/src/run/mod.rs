@@ -23,6 +23,7 @@ pub(crate) use pump::pass_on_standard_input;
 use crate::args::RunArgs;
 use crate::output::{Styles, to_stderr};
 use crate::report::{self, Gaps, ProcessEnd, Report};
+use crate::system::{self, in_thread};
 use child::{Running, SignalThread};
 use observe::{Observed, Watch};
 use signals::Signals;
@@ -95,7 +96,7 @@ impl Prepared {
         let session = plan::named_session(command);
         let (output, read_end) = plan::output(command, arguments.stdout)?;
         let tap = Arc::new(Tap::new());
-        let started_at = pump::now();
+        let started_at = system::now();
         observer.process_started(started_at);
         let watch = Watch::begin(observer, telemetry.clone(), agent, session.as_deref());
         let follow_disk = read_end.is_none();
@@ -139,7 +140,7 @@ impl Prepared {
         let running: Running = child::start(&arguments.command, &environment, self.output, self.signals)?;
         self.signal_thread.serve(&running);
         let waited = running.wait();
-        let ended_at = pump::now();
+        let ended_at = system::now();
         let ended = waited.unwrap_or_else(|error| {
             to_stderr(&format!("vigil: the command's end was not learnt: {error}\n"));
             child::Ended { code: None, signal: None }
@@ -192,20 +193,12 @@ impl Prepared {
 }
 
 fn start_telemetry(arguments: &RunArgs) -> Telemetry {
-    let mut builder = vigil::from_env("vigil")
-        .originator(Originator::Cli)
-        .log_format(arguments.destinations.log.into());
+    let mut builder =
+        vigil::from_env("vigil").originator(Originator::Cli).log_format(arguments.destinations.log.into());
     if let Some(folder) = &arguments.destinations.otlp_dir {
         builder = builder.otlp_dir(folder);
     }
     builder.start()
-}
-
-fn in_thread<T: Send + 'static>(
-    name: &str,
-    body: impl FnOnce() -> T + Send + 'static,
-) -> io::Result<JoinHandle<T>> {
-    std::thread::Builder::new().name(name.to_owned()).spawn(body)
 }
 
 /// A fresh identity for the command's own span, in the trace that is inherited if there is one.

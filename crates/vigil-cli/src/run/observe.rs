@@ -2,8 +2,9 @@
 //! the facts. The child never waits for it beyond what [`super::tap`] allows.
 
 use super::plan::Agent;
-use super::tap::{Tap, Taken};
+use super::tap::{Taken, Tap};
 use super::transcripts::{Before, Changed, Transcripts, projects_folder};
+use crate::system;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use vigil::Telemetry;
@@ -44,12 +45,7 @@ pub(crate) struct Observed {
 
 impl Watch {
     /// Begins before the child does, so that what changes on disk is known to be its work.
-    pub(crate) fn begin(
-        observer: Observer,
-        telemetry: Telemetry,
-        agent: Option<Agent>,
-        session: Option<&str>,
-    ) -> Self {
+    pub(crate) fn begin(observer: Observer, telemetry: Telemetry, agent: Option<Agent>, session: Option<&str>) -> Self {
         let projects = projects_folder();
         let disk = projects.map(|projects| Disk {
             transcripts: session.and_then(|session| Transcripts::of_session(&projects, session)),
@@ -116,7 +112,7 @@ impl Watch {
             return;
         }
         let Some(wanted) = self.observer.wants_transcript() else { return };
-        disk.last_read = Some(Instant::now());
+        disk.last_read = Some(system::instant());
         self.read_session(&wanted.session_id);
     }
 

@@ -109,7 +109,8 @@ mod tests {
 
     #[test]
     fn claude_is_known_by_its_name_and_through_a_runner() {
-        for line in ["claude", "/opt/bin/claude -p x", "npx -y @anthropic-ai/claude-code@2 -p", "node /x/claude-code/cli.js"]
+        for line in
+            ["claude", "/opt/bin/claude -p x", "npx -y @anthropic-ai/claude-code@2 -p", "node /x/claude-code/cli.js"]
         {
             assert_eq!(agent(&command(line)), Some(Agent::Claude), "{line}");
         }
@@ -120,7 +121,9 @@ mod tests {
 
     #[test]
     fn print_mode_is_for_machines_and_other_programs_keep_their_dash_p() {
-        for line in ["claude -p x", "claude --print", "claude --output-format json", "wrapper --output-format=stream-json"] {
+        for line in
+            ["claude -p x", "claude --print", "claude --output-format json", "wrapper --output-format=stream-json"]
+        {
             assert!(is_for_machines(&command(line)), "{line}");
         }
         for line in ["claude", "claude --resume x", "mkdir -p a"] {

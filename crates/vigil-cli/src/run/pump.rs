@@ -12,12 +12,12 @@
 //!   [`GRACE`] more, then the pipe is handed back open ([`Ended::LeftOpen`]).
 
 use super::tap::{ClosesTap, Tap};
+use crate::system;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::FileType;
 use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::time::{Duration, Instant, SystemTime};
-use vigil_core::fact::UnixNanos;
+use std::time::{Duration, Instant};
 
 /// How long a pipe that outlives the child is still read by us: 200 ms.
 pub(crate) const GRACE: Duration = Duration::from_millis(200);
@@ -48,12 +48,6 @@ pub(crate) fn child_pipe() -> std::io::Result<(OwnedFd, OwnedFd)> {
     Ok((read, write))
 }
 
-/// The present, as the clock of the machine has it.
-pub(crate) fn now() -> UnixNanos {
-    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    UnixNanos(u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX))
-}
-
 /// Passes everything from `source` on to `sink`. `child_gone` becomes readable (or hangs up) when the child has
 /// ended.
 pub(crate) fn pass_on(source: OwnedFd, sink: BorrowedFd<'_>, child_gone: BorrowedFd<'_>, tap: &Tap) -> Ended {
@@ -65,7 +59,7 @@ pub(crate) fn pass_on(source: OwnedFd, sink: BorrowedFd<'_>, child_gone: Borrowe
         let step = match pump.next_event(child_gone, &waiting) {
             Event::ChildGone => {
                 let in_pipe = rustix::io::ioctl_fionread(&pump.source).unwrap_or(0);
-                waiting = Waiting::ForPipe { until: Instant::now() + GRACE, in_pipe };
+                waiting = Waiting::ForPipe { until: system::instant() + GRACE, in_pipe };
                 continue;
             }
             Event::Output => pump.pass_some(&mut buffer),
@@ -121,7 +115,7 @@ impl Pump<'_> {
                 Waiting::ForChild => None,
                 Waiting::ForPipe { in_pipe: 1.., .. } => return Event::Output,
                 Waiting::ForPipe { until, .. } => {
-                    let left = until.saturating_duration_since(Instant::now());
+                    let left = until.saturating_duration_since(system::instant());
                     if left.is_zero() {
                         return Event::Silence;
                     }
@@ -170,7 +164,7 @@ impl Pump<'_> {
         };
         let written = write_all(self.sink, &buffer[..length]);
         if self.tap.is_watched() {
-            self.tap.give(buffer, length, now());
+            self.tap.give(buffer, length, system::now());
         }
         match written {
             Ok(()) => Ok(length),
@@ -198,7 +192,7 @@ impl Pump<'_> {
                 Ok(0) | Err(_) => return,
                 Ok(length) => {
                     left = left.saturating_sub(length as u64);
-                    self.tap.give(buffer, length, now());
+                    self.tap.give(buffer, length, system::now());
                 }
             }
         }

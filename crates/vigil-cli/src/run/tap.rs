@@ -5,10 +5,11 @@
 //! child's output was passed on before. The oldest goes, not the newest, because an agent's last line holds its
 //! totals.
 
+use crate::system;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use vigil_core::fact::UnixNanos;
 
 /// What the queue holds at most: 8 MiB of output.
@@ -106,7 +107,7 @@ impl Tap {
         let mut state = self.lock();
         let size = full.len();
         while state.held + size > self.capacity && state.waited < PATIENCE {
-            let began = Instant::now();
+            let began = system::instant();
             let left = PATIENCE.saturating_sub(state.waited);
             state = self.room.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
             state.waited += began.elapsed();
@@ -187,6 +188,7 @@ impl Drop for ClosesTap<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Instant;
 
     fn give(tap: &Tap, bytes: &[u8]) {
         let mut buffer = tap.buffer();

@@ -6,6 +6,7 @@
 //! not the one that was there. Nothing here fails: what cannot be read is not observed.
 
 use super::plan::is_session_id;
+use crate::system;
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -22,7 +23,7 @@ const META_BYTES: u64 = 64 << 10;
 
 /// The folder that holds every project's sessions, if the environment tells where it is.
 pub(crate) fn projects_folder() -> Option<PathBuf> {
-    let named = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let named = |name| system::variable(name).map(PathBuf::from);
     let root = named("CLAUDE_CONFIG_DIR").or_else(|| named("HOME").map(|home| home.join(".claude")))?;
     Some(root.join("projects"))
 }

@@ -1,6 +1,8 @@
 //! Running the program in tests: every run has a deadline, a scratch home, and an environment of its own.
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail as tests do")]
+#![allow(clippy::disallowed_methods, reason = "tests measure time and start threads")]
 
 use std::fs;
 use std::io::Read;
@@ -11,13 +13,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// What any run here may take; far more than it needs.
-pub const DEADLINE: Duration = Duration::from_secs(30);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
 /// A folder that is removed at the end.
-pub struct Scratch(PathBuf);
+pub(crate) struct Scratch(PathBuf);
 
 impl Scratch {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("vigil-cli-test-{}-{number}", std::process::id()));
@@ -25,16 +27,16 @@ impl Scratch {
         Self(fs::canonicalize(path).unwrap())
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 
-    pub fn join(&self, name: &str) -> PathBuf {
+    pub(crate) fn join(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 
     /// Writes an executable script.
-    pub fn script(&self, name: &str, text: &str) -> PathBuf {
+    pub(crate) fn script(&self, name: &str, text: &str) -> PathBuf {
         use std::os::unix::fs::PermissionsExt;
         let path = self.join(name);
         fs::write(&path, text).unwrap();
@@ -50,7 +52,7 @@ impl Drop for Scratch {
 }
 
 /// The program with an environment that holds nothing of ours.
-pub fn vigil(home: &Path) -> Command {
+pub(crate) fn vigil(home: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_vigil"));
     command.env_clear().env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", home);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -58,19 +60,19 @@ pub fn vigil(home: &Path) -> Command {
 }
 
 /// `vigil run [options] -- sh -c script`.
-pub fn run_sh(home: &Path, options: &[&str], script: &str) -> Command {
+pub(crate) fn run_sh(home: &Path, options: &[&str], script: &str) -> Command {
     let mut command = vigil(home);
     command.arg("run").args(options).args(["--", "sh", "-c", script]);
     command
 }
 
 /// Runs to the end, within [`DEADLINE`].
-pub fn finish(mut command: Command) -> Output {
+pub(crate) fn finish(mut command: Command) -> Output {
     collect(command.spawn().unwrap())
 }
 
 /// Reads everything and waits, within [`DEADLINE`].
-pub fn collect(mut child: Child) -> Output {
+pub(crate) fn collect(mut child: Child) -> Output {
     let began = Instant::now();
     let reader = |pipe: Option<Box<dyn Read + Send>>| {
         thread::spawn(move || {
@@ -88,7 +90,7 @@ pub fn collect(mut child: Child) -> Output {
 }
 
 /// Waits for the end, within [`DEADLINE`] from `began`.
-pub fn wait(child: &mut Child, began: Instant) -> std::process::ExitStatus {
+pub(crate) fn wait(child: &mut Child, began: Instant) -> std::process::ExitStatus {
     loop {
         if let Some(status) = child.try_wait().unwrap() {
             return status;
@@ -102,7 +104,7 @@ pub fn wait(child: &mut Child, began: Instant) -> std::process::ExitStatus {
 }
 
 /// Waits until `path` exists and holds something.
-pub fn wait_for(path: &Path) {
+pub(crate) fn wait_for(path: &Path) {
     let began = Instant::now();
     while fs::metadata(path).map_or(0, |about| about.len()) == 0 {
         assert!(began.elapsed() < DEADLINE, "{} did not appear", path.display());
@@ -110,19 +112,19 @@ pub fn wait_for(path: &Path) {
     }
 }
 
-pub fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// A recording from the adapters' corpus: `name` as `<version>/<scenario>`.
-pub fn recording(scenario: &str) -> PathBuf {
+pub(crate) fn recording(scenario: &str) -> PathBuf {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../vigil-adapters/tests/corpus/claude");
     let found = fs::read_dir(&corpus).unwrap().flatten().map(|version| version.path().join(scenario));
     found.into_iter().find(|path| path.is_dir()).unwrap_or_else(|| panic!("no recording {scenario}"))
 }
 
 /// Every span in `traces.jsonl`.
-pub fn spans(folder: &Path) -> Vec<serde_json::Value> {
+pub(crate) fn spans(folder: &Path) -> Vec<serde_json::Value> {
     let text = fs::read_to_string(folder.join("traces.jsonl")).unwrap();
     let list = |value: &serde_json::Value, name: &str| value[name].as_array().cloned().unwrap_or_default();
     text.lines()
@@ -134,14 +136,14 @@ pub fn spans(folder: &Path) -> Vec<serde_json::Value> {
 }
 
 /// The value of a span's attribute, as text.
-pub fn attribute(span: &serde_json::Value, name: &str) -> Option<String> {
+pub(crate) fn attribute(span: &serde_json::Value, name: &str) -> Option<String> {
     let attribute = span["attributes"].as_array()?.iter().find(|attribute| attribute["key"] == name)?;
     let value = attribute["value"].as_object()?.values().next()?;
     Some(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
 }
 
 /// Names and ids of spans, sorted.
-pub fn identities(spans: &[serde_json::Value]) -> Vec<String> {
+pub(crate) fn identities(spans: &[serde_json::Value]) -> Vec<String> {
     let mut all: Vec<_> = spans
         .iter()
         .map(|span| format!("{} {} {} {}", span["name"], span["traceId"], span["spanId"], span["parentSpanId"]))

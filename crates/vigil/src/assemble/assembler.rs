@@ -52,7 +52,7 @@ impl Mailbox {
 }
 
 pub(crate) struct Assembler {
-    recorder: Arc<Recorder>,
+    recorder: &'static Recorder,
     mailbox: Mailbox,
     joiner: Joiner,
     series: Series,
@@ -70,7 +70,7 @@ pub(crate) struct Assembler {
 
 impl Assembler {
     pub(crate) fn new(
-        recorder: Arc<Recorder>,
+        recorder: &'static Recorder,
         mailbox: Mailbox,
         settings: &Settings,
         originator: Originator,
@@ -115,21 +115,22 @@ impl Assembler {
     }
 
     fn round(&mut self) {
+        self.recorder.clock.calibrate();
         let now = self.recorder.clock.now();
         let mut events = Vec::new();
         let joiner = &mut self.joiner;
-        self.recorder.drain(|bytes| joiner.read(bytes, &mut |_, event| events.push(event)));
+        self.recorder.drain(|bytes| joiner.read(bytes, &self.recorder.clock, &mut |_, event| events.push(event)));
         for mut event in events {
             self.joiner.note_event(&mut event);
             self.event(event, now);
         }
-        for span in self.joiner.end_round() {
+        for span in self.joiner.end_round(&self.recorder.clock) {
             self.finish(span, now);
         }
         for fact in self.recorder.take_facts() {
             self.fact(fact, now);
         }
-        for (start, depth) in self.joiner.announce(now, ANNOUNCE_AFTER) {
+        for (start, depth) in self.joiner.announce(self.recorder.clock.ticks(), &self.recorder.clock, ANNOUNCE_AFTER) {
             self.announce(&start, depth, now);
         }
         self.tell_loss(now, false);
@@ -142,7 +143,7 @@ impl Assembler {
     }
 
     fn finish(&mut self, span: SpanId, now: UnixNanos) {
-        let Some(mut joined) = self.joiner.take(span) else { return };
+        let Some(mut joined) = self.joiner.take(span, &self.recorder.clock) else { return };
         complete::joined(&mut joined, self.originator);
         self.joiner.roll_up(&joined);
         let exception = complete::exception_of(&joined.span);
@@ -250,7 +251,7 @@ impl Assembler {
         self.round();
         self.round();
         let now = self.recorder.clock.now();
-        for span in self.joiner.close_open(now, &ErrorType::CANCELLED) {
+        for span in self.joiner.close_open(self.recorder.clock.ticks(), &ErrorType::CANCELLED) {
             self.finish(span, now);
         }
         self.tell_loss(now, true);

@@ -6,10 +6,11 @@
 //! after the next, and a set or end without its start waits one round before it counts as lost.
 
 use super::rollup::Rollup;
+use crate::clock::{Clock, Ticks};
 use crate::record::format::{EndedAs, FLAG_SAMPLED, Record, read};
 use std::collections::HashMap;
 use vigil_core::contract::{EventKind, SpanKind, attr};
-use vigil_core::fact::{EventRecord, Outcome, SpanRecord, SpanStart, Text, UnixNanos};
+use vigil_core::fact::{EventRecord, Outcome, SpanRecord, SpanStart, Text};
 use vigil_core::id::{SpanContext, SpanId};
 use vigil_core::vocab::ErrorType;
 
@@ -17,6 +18,8 @@ use vigil_core::vocab::ErrorType;
 #[derive(Debug)]
 pub(crate) struct Open {
     pub(crate) record: SpanRecord,
+    start: Ticks,
+    end: Ticks,
     pub(crate) sampled: bool,
     /// How many open spans are above it.
     pub(crate) depth: u16,
@@ -54,9 +57,9 @@ pub(crate) struct Joiner {
 
 impl Joiner {
     /// Takes in one buffer's records, in order; events are handed to `event`.
-    pub(crate) fn read(&mut self, mut bytes: &[u8], event: &mut impl FnMut(&mut Self, EventRecord)) {
+    pub(crate) fn read(&mut self, mut bytes: &[u8], clock: &Clock, event: &mut impl FnMut(&mut Self, EventRecord)) {
         while let Some((record, len)) = read(bytes) {
-            if let Some(happened) = self.apply(record, &bytes[..len]) {
+            if let Some(happened) = self.apply(record, &bytes[..len], clock) {
                 event(self, happened);
             }
             bytes = &bytes[len..];
@@ -64,7 +67,7 @@ impl Joiner {
         debug_assert!(bytes.is_empty(), "the recorder wrote a record the assembler can't read");
     }
 
-    fn apply(&mut self, record: Record<'_>, raw: &[u8]) -> Option<EventRecord> {
+    fn apply(&mut self, record: Record<'_>, raw: &[u8], clock: &Clock) -> Option<EventRecord> {
         match record {
             Record::Start { trace, span, parent, kind, flags, time, target, attributes } => {
                 let mut record = SpanRecord {
@@ -72,8 +75,8 @@ impl Joiner {
                     parent,
                     kind,
                     target: target.to_owned().into(),
-                    start: time,
-                    end: time,
+                    start: Default::default(),
+                    end: Default::default(),
                     outcome: Outcome::Ok,
                     attributes: Default::default(),
                     links: Vec::new(),
@@ -90,6 +93,8 @@ impl Joiner {
                     session: own(attr::LIFE_SESSION_ID).or_else(|| above?.session.clone()),
                     conversation: own(attr::GEN_AI_CONVERSATION_ID).or_else(|| above?.conversation.clone()),
                     ended: false,
+                    start: time,
+                    end: time,
                     record,
                 };
                 self.open.insert(span, open);
@@ -101,7 +106,7 @@ impl Joiner {
             Record::End { span, time, ended, attributes } => match self.open.get_mut(&span) {
                 Some(open) => {
                     attributes.apply(&mut open.record.attributes);
-                    open.record.end = time.max(open.record.start);
+                    open.end = time;
                     open.record.outcome = match ended {
                         EndedAs::Ok => Outcome::Ok,
                         EndedAs::Error(error) => Outcome::Error(ErrorType::from_code(error)),
@@ -116,7 +121,7 @@ impl Joiner {
                 let mut happened = EventRecord {
                     kind: event,
                     span: span.map(|(trace_id, span_id)| SpanContext { trace_id, span_id }),
-                    time,
+                    time: clock.unix(time),
                     severity,
                     attributes: Default::default(),
                 };
@@ -129,19 +134,19 @@ impl Joiner {
 
     /// Every buffer has been read once more: tries what was waiting again and names the spans whose end was
     /// seen a round ago, children before their parents. [`take`](Self::take) them one after the other.
-    pub(crate) fn end_round(&mut self) -> Vec<SpanId> {
+    pub(crate) fn end_round(&mut self, clock: &Clock) -> Vec<SpanId> {
         let before = std::mem::take(&mut self.waiting_before);
         let now = std::mem::take(&mut self.waiting_now);
         for raw in before {
             if let Some((record, _)) = read(&raw) {
-                self.apply(record, &raw);
+                self.apply(record, &raw, clock);
             }
         }
         self.without_start += self.waiting_now.len() as u64;
         self.waiting_now.clear();
         for raw in now {
             if let Some((record, _)) = read(&raw) {
-                self.apply(record, &raw);
+                self.apply(record, &raw, clock);
             }
         }
         self.waiting_before = std::mem::take(&mut self.waiting_now);
@@ -149,27 +154,26 @@ impl Joiner {
         let mut ended = std::mem::replace(&mut self.ended_before, std::mem::take(&mut self.ended_now));
         // By end, and of equal ends the one that began later first: that is children first.
         ended.sort_by_key(|span| {
-            self.open
-                .get(span)
-                .map(|open| (open.record.end, std::cmp::Reverse(open.record.start), std::cmp::Reverse(open.depth)))
+            self.open.get(span).map(|open| (open.end, std::cmp::Reverse(open.start), std::cmp::Reverse(open.depth)))
         });
         ended
     }
 
     /// Ends every span that is still open as failed with `error` at `now` and names them, the deepest first.
-    pub(crate) fn close_open(&mut self, now: UnixNanos, error: &ErrorType) -> Vec<SpanId> {
+    pub(crate) fn close_open(&mut self, now: Ticks, error: &ErrorType) -> Vec<SpanId> {
         let mut open: Vec<_> = self.open.iter().map(|(span, open)| (std::cmp::Reverse(open.depth), *span)).collect();
         open.sort();
-        for record in self.open.values_mut().filter(|open| !open.ended).map(|open| &mut open.record) {
-            record.end = now.max(record.start);
-            record.outcome = Outcome::Error(error.clone());
+        for open in self.open.values_mut().filter(|open| !open.ended) {
+            open.end = now;
+            open.record.outcome = Outcome::Error(error.clone());
         }
         open.into_iter().map(|(_, span)| span).collect()
     }
 
     /// Hands out a span that has ended.
-    pub(crate) fn take(&mut self, span: SpanId) -> Option<Joined> {
+    pub(crate) fn take(&mut self, span: SpanId, clock: &Clock) -> Option<Joined> {
         let mut open = self.open.remove(&span)?;
+        (open.record.start, open.record.end) = clock.unix_range(open.start, open.end);
         let set_absent = |open: &mut Open, key, value: Option<Text>| {
             if open.record.attributes.get(key).is_none() {
                 open.record.attributes.set_some(key, value);
@@ -205,12 +209,12 @@ impl Joiner {
 
     /// Spans that should be told of before they end: work of the outer kinds at once, the rest when it has
     /// taken `after`. Each is handed out once.
-    pub(crate) fn announce(&mut self, now: UnixNanos, after: std::time::Duration) -> Vec<(SpanStart, u16)> {
+    pub(crate) fn announce(&mut self, now: Ticks, clock: &Clock, after: std::time::Duration) -> Vec<(SpanStart, u16)> {
         let mut started: Vec<_> = self
             .open
             .values_mut()
             .filter(|open| !open.announced && !open.ended)
-            .filter(|open| is_outer(open.record.kind) || open.record.start.until(now) >= after)
+            .filter(|open| is_outer(open.record.kind) || clock.between(open.start, now) >= after)
             .map(|open| {
                 open.announced = true;
                 let record = &open.record;
@@ -219,7 +223,7 @@ impl Joiner {
                     parent: record.parent,
                     kind: record.kind,
                     target: record.target.clone(),
-                    start: record.start,
+                    start: clock.unix(open.start),
                 };
                 (start, open.depth)
             })

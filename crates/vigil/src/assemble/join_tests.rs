@@ -1,6 +1,7 @@
 use super::*;
 use crate::record::format::{End, Set, Start, StartFields, ValueRef, Write};
 use crate::record::lanes::bytes_of;
+use vigil_core::fact::UnixNanos;
 use vigil_core::id::TraceId;
 
 #[derive(Default)]
@@ -13,7 +14,7 @@ impl Writer {
     fn set(&mut self, span: SpanId, attributes: &[(vigil_core::contract::Key, ValueRef<'_>)]) {
         self.put(&Set(span, attributes));
     }
-    fn end(&mut self, span: SpanId, time: UnixNanos, ended: EndedAs<'_>) {
+    fn end(&mut self, span: SpanId, time: Ticks, ended: EndedAs<'_>) {
         self.put(&End { span, time, ended, attributes: &[] });
     }
 }
@@ -31,10 +32,14 @@ fn start(writer: &mut Writer, span: u8, parent: Option<u8>, kind: SpanKind, time
         parent: parent.map(|parent| SpanId([parent; 8])),
         kind,
         flags: FLAG_SAMPLED,
-        time: UnixNanos(time),
+        time: Ticks(time),
         target: "",
     };
     writer.put(&Start(fields, &[]));
+}
+
+fn clock() -> Clock {
+    Clock::manual(UnixNanos(0)).0
 }
 
 fn no_event(_: &mut Joiner, _: EventRecord) {
@@ -42,18 +47,18 @@ fn no_event(_: &mut Joiner, _: EventRecord) {
 }
 
 fn take(joiner: &mut Joiner, ended: impl FnOnce(&mut Joiner) -> Vec<SpanId>) -> Vec<Joined> {
-    ended(joiner).into_iter().map(|span| joiner.take(span).unwrap()).collect()
+    ended(joiner).into_iter().map(|span| joiner.take(span, &clock()).unwrap()).collect()
 }
 
 #[test]
 fn an_end_drained_before_an_earlier_set_still_gets_it() {
     let mut joiner = Joiner::default();
-    joiner.read(&buffer(|w| start(w, 1, None, SpanKind::Chat, 10)), &mut no_event);
-    joiner.read(&buffer(|w| w.end(SpanId([1; 8]), UnixNanos(20), EndedAs::Ok)), &mut no_event);
-    assert!(joiner.end_round().is_empty());
+    joiner.read(&buffer(|w| start(w, 1, None, SpanKind::Chat, 10)), &clock(), &mut no_event);
+    joiner.read(&buffer(|w| w.end(SpanId([1; 8]), Ticks(20), EndedAs::Ok)), &clock(), &mut no_event);
+    assert!(joiner.end_round(&clock()).is_empty());
     let set = buffer(|w| w.set(SpanId([1; 8]), &[(attr::GEN_AI_USAGE_OUTPUT_TOKENS, ValueRef::Int(5))]));
-    joiner.read(&set, &mut no_event);
-    let done = take(&mut joiner, Joiner::end_round);
+    joiner.read(&set, &clock(), &mut no_event);
+    let done = take(&mut joiner, |joiner| joiner.end_round(&clock()));
     assert_eq!(done.len(), 1);
     assert_eq!(done[0].span.attributes.int(attr::GEN_AI_USAGE_OUTPUT_TOKENS), Some(5));
     assert_eq!(joiner.open_count(), 0);
@@ -62,11 +67,11 @@ fn an_end_drained_before_an_earlier_set_still_gets_it() {
 #[test]
 fn an_end_drained_before_its_start_waits_for_it() {
     let mut joiner = Joiner::default();
-    joiner.read(&buffer(|w| w.end(SpanId([1; 8]), UnixNanos(20), EndedAs::Cancelled)), &mut no_event);
-    joiner.end_round();
-    joiner.read(&buffer(|w| start(w, 1, None, SpanKind::Tool, 10)), &mut no_event);
-    joiner.end_round();
-    let done = take(&mut joiner, Joiner::end_round);
+    joiner.read(&buffer(|w| w.end(SpanId([1; 8]), Ticks(20), EndedAs::Cancelled)), &clock(), &mut no_event);
+    joiner.end_round(&clock());
+    joiner.read(&buffer(|w| start(w, 1, None, SpanKind::Tool, 10)), &clock(), &mut no_event);
+    joiner.end_round(&clock());
+    let done = take(&mut joiner, |joiner| joiner.end_round(&clock()));
     assert_eq!((done.len(), &done[0].span.outcome), (1, &Outcome::Cancelled));
     assert_eq!(joiner.without_start, 0);
 }
@@ -74,8 +79,8 @@ fn an_end_drained_before_its_start_waits_for_it() {
 #[test]
 fn an_end_whose_start_never_comes_is_counted_and_forgotten() {
     let mut joiner = Joiner::default();
-    joiner.read(&buffer(|w| w.end(SpanId([1; 8]), UnixNanos(20), EndedAs::Ok)), &mut no_event);
-    (0..3).for_each(|_| drop(joiner.end_round()));
+    joiner.read(&buffer(|w| w.end(SpanId([1; 8]), Ticks(20), EndedAs::Ok)), &clock(), &mut no_event);
+    (0..3).for_each(|_| drop(joiner.end_round(&clock())));
     assert_eq!((joiner.without_start, joiner.waiting_before.len()), (1, 0));
 }
 
@@ -86,12 +91,12 @@ fn children_come_out_before_their_parents_and_inherit_from_them() {
         start(w, 1, None, SpanKind::Agent, 10);
         w.set(SpanId([1; 8]), &[]);
         start(w, 2, Some(1), SpanKind::Tool, 10);
-        w.end(SpanId([1; 8]), UnixNanos(20), EndedAs::Ok);
-        w.end(SpanId([2; 8]), UnixNanos(20), EndedAs::Ok);
+        w.end(SpanId([1; 8]), Ticks(20), EndedAs::Ok);
+        w.end(SpanId([2; 8]), Ticks(20), EndedAs::Ok);
     });
-    joiner.read(&bytes, &mut no_event);
-    joiner.end_round();
-    let done = take(&mut joiner, Joiner::end_round);
+    joiner.read(&bytes, &clock(), &mut no_event);
+    joiner.end_round(&clock());
+    let done = take(&mut joiner, |joiner| joiner.end_round(&clock()));
     assert_eq!(
         done.iter().map(|joined| joined.span.context.span_id).collect::<Vec<_>>(),
         [SpanId([2; 8]), SpanId([1; 8])]
@@ -106,9 +111,9 @@ fn what_is_open_at_the_end_is_closed_deepest_first() {
         start(w, 1, None, SpanKind::Agent, 10);
         start(w, 2, Some(1), SpanKind::Phase, 11);
     });
-    joiner.read(&bytes, &mut no_event);
-    assert_eq!(joiner.announce(UnixNanos(12), std::time::Duration::from_secs(5)).len(), 1);
-    let done = take(&mut joiner, |joiner| joiner.close_open(UnixNanos(50), &ErrorType::CANCELLED));
+    joiner.read(&bytes, &clock(), &mut no_event);
+    assert_eq!(joiner.announce(Ticks(12), &clock(), std::time::Duration::from_secs(5)).len(), 1);
+    let done = take(&mut joiner, |joiner| joiner.close_open(Ticks(50), &ErrorType::CANCELLED));
     assert_eq!(
         done.iter().map(|joined| joined.span.context.span_id).collect::<Vec<_>>(),
         [SpanId([2; 8]), SpanId([1; 8])]

@@ -7,12 +7,10 @@ use super::retry::{Verdict, judge_http, rejected_records, rejected_records_json}
 use super::transport::{
     Attempt, HttpClient, Unreadable, client, compressed, headers, max_request_bytes, problem_of, read_answer,
 };
-use crate::clock::Clock;
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{Method, Request};
 use http_body_util::Full;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub(super) struct HttpSender {
     client: HttpClient,
@@ -56,7 +54,7 @@ impl HttpSender {
         let header = |name: HeaderName| head.headers.get(name).and_then(|value| value.to_str().ok());
         if !head.status.is_success() {
             let status = head.status.as_u16();
-            let verdict = judge_http(status, header(RETRY_AFTER), wall_clock());
+            let verdict = judge_http(status, header(RETRY_AFTER), crate::clock::wall());
             // Reading a short answer keeps the connection; what it says is nobody's business.
             if body_is_short(&head.headers) {
                 drop(read_answer(body).await);
@@ -75,11 +73,6 @@ impl HttpSender {
             Err(Unreadable::Closed) => Attempt::unanswered(Problem::Closed),
         }
     }
-}
-
-/// The time of day, for `Retry-After` with a date.
-fn wall_clock() -> SystemTime {
-    UNIX_EPOCH + Duration::from_nanos(Clock::system().now().0)
 }
 
 fn body_is_short(headers: &HeaderMap) -> bool {

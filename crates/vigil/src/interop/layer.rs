@@ -10,7 +10,6 @@ use crate::record::format::{AttrRef, EndedAs};
 use crate::span::{Ambient, Parent, Span};
 use crate::telemetry::Telemetry;
 use std::marker::PhantomData;
-use std::sync::Arc;
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
@@ -37,7 +36,7 @@ pub fn layer_with_level<S>(telemetry: &Telemetry, level: LevelFilter) -> impl La
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
 {
-    let recorder = telemetry.recorder().cloned();
+    let recorder = telemetry.recorder();
     let level = if recorder.is_some() { level } else { LevelFilter::OFF };
     HostLayer { recorder, root: telemetry.root_parent(), subscriber: PhantomData }.with_filter(HostFilter { level })
 }
@@ -76,7 +75,7 @@ impl<S> Filter<S> for HostFilter {
 struct HostLayer<S> {
     /// Not the telemetry value: a subscriber may live as long as the process, and the last telemetry value that
     /// is dropped delivers.
-    recorder: Option<Arc<Recorder>>,
+    recorder: Option<&'static Recorder>,
     root: Parent,
     subscriber: PhantomData<fn(S)>,
 }
@@ -101,8 +100,8 @@ impl Joined {
     }
 }
 
-fn belongs(joined: &Joined, recorder: &Arc<Recorder>) -> bool {
-    joined.ambient().is_some_and(|ambient| Arc::ptr_eq(&ambient.recorder, recorder))
+fn belongs(joined: &Joined, recorder: &'static Recorder) -> bool {
+    joined.ambient().is_some_and(|ambient| std::ptr::eq(ambient.recorder, recorder))
 }
 
 impl<S> HostLayer<S>
@@ -110,13 +109,13 @@ where
     S: Subscriber + for<'span> LookupSpan<'span>,
 {
     /// The recorder, where something may be recorded.
-    fn open(&self) -> Option<&Arc<Recorder>> {
-        self.recorder.as_ref().filter(|recorder| !recorder.is_closed() && !crate::shell::is_own_thread())
+    fn open(&self) -> Option<&'static Recorder> {
+        self.recorder.filter(|recorder| !recorder.is_closed() && !crate::shell::is_own_thread())
     }
 
     /// What `span` stands for in Vigil's trace.
     fn joined(&self, span: &SpanRef<'_, S>) -> Option<Ambient> {
-        let recorder = self.recorder.as_ref()?;
+        let recorder = self.recorder?;
         let extensions = span.extensions();
         extensions.get::<Kept>()?.0.iter().find(|joined| belongs(joined, recorder))?.ambient()
     }
@@ -143,7 +142,7 @@ where
         let (Some(recorder), Some(span)) = (self.open(), context.span(id)) else { return };
         let metadata = attributes.metadata();
         if metadata.target() == TARGET {
-            if let Some(ambient) = mirror::made_for().filter(|ambient| Arc::ptr_eq(&ambient.recorder, recorder)) {
+            if let Some(ambient) = mirror::made_for().filter(|ambient| std::ptr::eq(ambient.recorder, recorder)) {
                 self.keep(&span, Joined::Mirror(ambient));
             }
             return;
@@ -215,7 +214,7 @@ where
     }
 
     fn on_close(&self, id: Id, context: Context<'_, S>) {
-        let (Some(recorder), Some(span)) = (&self.recorder, context.span(&id)) else { return };
+        let (Some(recorder), Some(span)) = (self.recorder, context.span(&id)) else { return };
         let joined = {
             let mut extensions = span.extensions_mut();
             let Some(kept) = extensions.get_mut::<Kept>() else { return };

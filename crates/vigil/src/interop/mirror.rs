@@ -104,6 +104,8 @@ fn new_span(
     for (slot, (field, value)) in values.iter_mut().zip(&fields) {
         *slot = (field, Some(*value));
     }
+    // Undocumented but what the macros of `tracing` expand to, and what `tracing-log` leans on: there is no other
+    // way to have fields that come from a table.
     let values = set.value_set(&values);
     match parent {
         Some(parent) => tracing::Span::child_of(parent, metadata, &values),

@@ -10,12 +10,13 @@
 //! | 3 event | trace id 16, span id 8 (0: none), event u8, severity u8, time u64, attributes |
 //! | 4 end | span id 8, outcome u8 (0 ok, 1 error, 2 cancelled), time u64, error type text, attributes |
 //!
-//! Text is `len u32 | UTF-8`. An attribute is `key u16 | type u8 | value`; key `0xffff` is followed by the
+//! Times are readings of the recorder's clock (`clock.rs`). Text is `len u32 | UTF-8`. An attribute is `key u16 | type u8 | value`; key `0xffff` is followed by the
 //! user's own name as text. A reader given any bytes at all returns records or `None`, never panics.
 
 use super::lane::Space;
+use crate::clock::Ticks;
 use vigil_core::contract::{EventKind, Key, SpanKind};
-use vigil_core::fact::{Attributes, UnixNanos, Value};
+use vigil_core::fact::{Attributes, Value};
 use vigil_core::id::{SpanId, TraceId};
 use vigil_core::vocab::Severity;
 
@@ -83,7 +84,7 @@ pub(crate) struct StartFields<'a> {
     pub(crate) parent: Option<SpanId>,
     pub(crate) kind: SpanKind,
     pub(crate) flags: u8,
-    pub(crate) time: UnixNanos,
+    pub(crate) time: Ticks,
     pub(crate) target: &'a str,
 }
 
@@ -119,12 +120,12 @@ pub(crate) struct Event<'a> {
     pub(crate) event: EventKind,
     pub(crate) span: Option<(TraceId, SpanId)>,
     pub(crate) severity: Severity,
-    pub(crate) time: UnixNanos,
+    pub(crate) time: Ticks,
     pub(crate) attributes: &'a [AttrRef<'a>],
 }
 pub(crate) struct End<'a> {
     pub(crate) span: SpanId,
-    pub(crate) time: UnixNanos,
+    pub(crate) time: Ticks,
     pub(crate) ended: EndedAs<'a>,
     pub(crate) attributes: &'a [AttrRef<'a>],
 }
@@ -299,7 +300,7 @@ pub(crate) enum Record<'a> {
         parent: Option<SpanId>,
         kind: SpanKind,
         flags: u8,
-        time: UnixNanos,
+        time: Ticks,
         target: &'a str,
         attributes: Attrs<'a>,
     },
@@ -311,12 +312,12 @@ pub(crate) enum Record<'a> {
         event: EventKind,
         span: Option<(TraceId, SpanId)>,
         severity: Severity,
-        time: UnixNanos,
+        time: Ticks,
         attributes: Attrs<'a>,
     },
     End {
         span: SpanId,
-        time: UnixNanos,
+        time: Ticks,
         ended: EndedAs<'a>,
         attributes: Attrs<'a>,
     },
@@ -338,7 +339,7 @@ pub(crate) fn read(bytes: &[u8]) -> Option<(Record<'_>, usize)> {
             parent: some_span(cursor.array()?),
             kind: SpanKind::from_index(cursor.u8()?)?,
             flags: cursor.u8()?,
-            time: UnixNanos(cursor.u64()?),
+            time: Ticks(cursor.u64()?),
             target: cursor.text()?,
             attributes: Attrs(cursor.0),
         },
@@ -350,14 +351,14 @@ pub(crate) fn read(bytes: &[u8]) -> Option<(Record<'_>, usize)> {
                 event: EventKind::from_index(cursor.u8()?)?,
                 span,
                 severity: Severity::from_number(cursor.u8()?)?,
-                time: UnixNanos(cursor.u64()?),
+                time: Ticks(cursor.u64()?),
                 attributes: Attrs(cursor.0),
             }
         }
         END => {
             let span = SpanId(cursor.array()?);
             let code = cursor.u8()?;
-            let time = UnixNanos(cursor.u64()?);
+            let time = Ticks(cursor.u64()?);
             let error = cursor.text()?;
             let ended = match code {
                 0 => EndedAs::Ok,

@@ -10,18 +10,18 @@ fn sample() -> Vec<u8> {
         parent: Some(SpanId([3; 8])),
         kind: SpanKind::Chat,
         flags: FLAG_SAMPLED,
-        time: UnixNanos(11),
+        time: Ticks(11),
         target: "modèle",
     };
     let event = Event {
         event: EventKind::ModeTransition,
         span: None,
         severity: Severity::Info,
-        time: UnixNanos(12),
+        time: Ticks(12),
         attributes: &[(attr::LIFE_MODE_TO, ValueRef::Str("verify"))],
     };
     let tokens = [(attr::GEN_AI_USAGE_INPUT_TOKENS, ValueRef::Int(7))];
-    let end = End { span, time: UnixNanos(13), ended: EndedAs::Error("timeout"), attributes: &tokens };
+    let end = End { span, time: Ticks(13), ended: EndedAs::Error("timeout"), attributes: &tokens };
     let model = [(attr::GEN_AI_REQUEST_MODEL, "modèle".into()), (attr::GEN_AI_REQUEST_STREAM, true.into())];
     let reasons = [(attr::GEN_AI_RESPONSE_FINISH_REASONS, ValueRef::StrList(&["stop", "length"]))];
     bytes_of(&Start(start, &model))
@@ -44,7 +44,7 @@ fn records_come_back_as_they_were_written() {
             Record::Start { span, parent, kind, target, time, attributes: attrs, .. } => {
                 assert_eq!(
                     (span, parent, kind, target, time),
-                    (SpanId([2; 8]), Some(SpanId([3; 8])), SpanKind::Chat, "modèle", UnixNanos(11))
+                    (SpanId([2; 8]), Some(SpanId([3; 8])), SpanKind::Chat, "modèle", Ticks(11))
                 );
                 attrs.apply(&mut attributes);
                 tags.push("start");

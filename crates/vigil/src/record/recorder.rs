@@ -6,7 +6,7 @@ use super::lanes::Lanes;
 use crate::clock::Clock;
 use crate::ids::IdSource;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread::Thread;
 use vigil_core::contract::EventKind;
 use vigil_core::fact::Fact;
@@ -19,6 +19,7 @@ const FACTS_MAX: usize = 65_536;
 /// The recording side of one telemetry value.
 #[derive(Debug)]
 pub(crate) struct Recorder {
+    id: u64,
     lanes: Lanes,
     facts: Mutex<Vec<Fact>>,
     pub(crate) clock: Clock,
@@ -73,9 +74,19 @@ impl Sampler {
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
 impl Recorder {
-    pub(crate) fn new(clock: Clock, ids: IdSource, content: bool, sampler: Sampler, buffer_bytes: usize) -> Arc<Self> {
-        Arc::new(Self {
-            lanes: Lanes::new(NEXT_ID.fetch_add(1, Ordering::Relaxed), buffer_bytes),
+    pub(crate) fn new(
+        clock: Clock,
+        ids: IdSource,
+        content: bool,
+        sampler: Sampler,
+        lane_bytes: usize,
+    ) -> &'static Self {
+        // Never freed: a handle then holds a plain reference, and eight threads do not fight over a count. It is
+        // some hundred bytes a telemetry value; the lanes themselves are let go at the end.
+        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+        Box::leak(Box::new(Self {
+            id,
+            lanes: Lanes::new(id, lane_bytes),
             facts: Mutex::default(),
             clock,
             ids,
@@ -84,7 +95,12 @@ impl Recorder {
             assembler: OnceLock::new(),
             closed: AtomicBool::new(false),
             refused: Refused::default(),
-        })
+        }))
+    }
+
+    /// What tells this recorder from the others of the process.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
     }
 
     /// Tells whom to wake.
@@ -148,14 +164,14 @@ impl Recorder {
         severity: Severity,
         attributes: &[AttrRef<'_>],
     ) {
-        let record = Event { event, span, severity, time: self.clock.now(), attributes };
+        let record = Event { event, span, severity, time: self.clock.ticks(), attributes };
         self.append(&self.refused.events, &record, false);
     }
 
     /// Records an end. Always fits while the recorder is open: its start did.
     #[inline]
     pub(crate) fn end(&self, span: SpanId, ended: EndedAs<'_>, attributes: &[AttrRef<'_>]) {
-        let record = End { span, time: self.clock.now(), ended, attributes };
+        let record = End { span, time: self.clock.ticks(), ended, attributes };
         self.append(&self.refused.sets, &record, true);
     }
 

@@ -7,13 +7,12 @@ use super::span::Parent;
 use crate::record::Recorder;
 use std::cell::RefCell;
 use std::marker::PhantomData;
-use std::sync::Arc;
 use vigil_core::id::{SpanContext, SpanId};
 
 /// A span a thread is inside of, and whom it belongs to.
 #[derive(Clone, Debug)]
 pub(crate) struct Ambient {
-    pub(crate) recorder: Arc<Recorder>,
+    pub(crate) recorder: &'static Recorder,
     pub(crate) context: SpanContext,
     pub(crate) sampled: bool,
 }
@@ -22,7 +21,7 @@ pub(crate) struct Ambient {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Entered {
     span: SpanId,
-    recorder: *const Recorder,
+    recorder: u64,
 }
 
 thread_local! {
@@ -36,11 +35,11 @@ pub fn current() -> Option<SpanContext> {
 
 impl Ambient {
     /// The innermost span that belongs to `recorder`.
-    pub(crate) fn of(recorder: &Arc<Recorder>) -> Option<Self> {
+    pub(crate) fn of(recorder: &'static Recorder) -> Option<Self> {
         ENTERED
             .try_with(|entered| {
                 let entered = entered.borrow();
-                entered.iter().rev().find(|ambient| Arc::ptr_eq(&ambient.recorder, recorder)).cloned()
+                entered.iter().rev().find(|ambient| std::ptr::eq(ambient.recorder, recorder)).cloned()
             })
             .ok()
             .flatten()
@@ -51,7 +50,7 @@ impl Ambient {
     }
 
     pub(crate) fn entered(&self) -> Entered {
-        Entered { span: self.context.span_id, recorder: Arc::as_ptr(&self.recorder) }
+        Entered { span: self.context.span_id, recorder: self.recorder.id() }
     }
 
     /// Makes this span the current one until [`leave`](Self::leave).

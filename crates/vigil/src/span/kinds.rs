@@ -6,7 +6,6 @@ use super::stream::SpanStream;
 use crate::record::Recorder;
 use crate::record::format::{AttrRef, ValueRef};
 use futures_core::Stream;
-use std::sync::Arc;
 use std::time::Duration;
 use vigil_core::contract::{SpanKind, attr};
 use vigil_core::usage::Usage;
@@ -118,12 +117,12 @@ impl Starts for Span {
 }
 
 /// A recorder and the parent that holds when there is no handle.
-pub(crate) struct Root<'a> {
-    pub(crate) recorder: Option<&'a Arc<Recorder>>,
+pub(crate) struct Root {
+    pub(crate) recorder: Option<&'static Recorder>,
     pub(crate) parent: Parent,
 }
 
-impl Starts for Root<'_> {
+impl Starts for Root {
     fn start_span(&self, kind: SpanKind, target: &str, attributes: &[AttrRef<'_>]) -> Span {
         let span = match self.recorder {
             Some(recorder) => Span::start(recorder, self.parent, kind, target, attributes),
@@ -344,8 +343,8 @@ impl ChatSpan {
     where
         S: Stream<Item = Result<T, E>>,
     {
-        let clock = self.ambient().map(|ambient| ambient.recorder.clock.clone());
-        SpanStream::new(stream, self, clock, Box::new(inspect))
+        let recorder = self.ambient().map(|ambient| ambient.recorder);
+        SpanStream::new(stream, self, recorder, Box::new(inspect))
     }
 }
 

@@ -3,7 +3,6 @@
 use super::ambient::{Ambient, EnterGuard, Scope};
 use crate::record::Recorder;
 use crate::record::format::{AttrRef, EndedAs, FLAG_SAMPLED, StartFields, ValueRef};
-use std::sync::Arc;
 use std::time::Duration;
 use vigil_core::contract::{EventKind, Key, SpanKind, attr};
 use vigil_core::id::{SpanContext, SpanId};
@@ -16,7 +15,7 @@ use vigil_core::vocab::{EconomicMode, ErrorType, OperatingMode, Severity};
 #[derive(Debug)]
 pub struct Span {
     /// `None` when telemetry is off or the start did not fit in the buffer.
-    recorder: Option<Arc<Recorder>>,
+    recorder: Option<&'static Recorder>,
     context: SpanContext,
     sampled: bool,
     #[cfg(feature = "tracing")]
@@ -126,7 +125,7 @@ impl Span {
     }
 
     pub(crate) fn start(
-        recorder: &Arc<Recorder>,
+        recorder: &'static Recorder,
         parent: Parent,
         kind: SpanKind,
         target: &str,
@@ -146,12 +145,12 @@ impl Span {
             parent: parent.context.map(|context| context.span_id),
             kind,
             flags,
-            time: recorder.clock.now(),
+            time: recorder.clock.ticks(),
             target,
         };
         let fits = recorder.start(fields, attributes);
         Self {
-            recorder: fits.then(|| recorder.clone()),
+            recorder: fits.then_some(recorder),
             context,
             sampled,
             #[cfg(feature = "tracing")]
@@ -178,7 +177,7 @@ impl Span {
 
     pub(crate) fn child(&self, kind: SpanKind, target: &str, attributes: &[AttrRef<'_>]) -> Span {
         let parent = self.as_parent();
-        let span = match &self.recorder {
+        let span = match self.recorder {
             Some(recorder) => Span::start(recorder, parent, kind, target, attributes),
             None => Span::off(parent),
         };
@@ -245,7 +244,7 @@ impl Span {
     }
 
     pub(crate) fn ambient(&self) -> Option<Ambient> {
-        let recorder = self.recorder.clone()?;
+        let recorder = self.recorder?;
         Some(Ambient { recorder, context: self.context, sampled: self.sampled })
     }
 
@@ -253,7 +252,7 @@ impl Span {
     /// names and numbers, cut after 256 bytes. For prompts, results and other content use
     /// [`record_content`](Self::record_content), which keeps them private by default.
     pub fn set_attribute<'v>(&self, name: &str, value: impl Into<AttributeValue<'v>>) {
-        if let Some(recorder) = &self.recorder {
+        if let Some(recorder) = self.recorder {
             let value = match value.into() {
                 AttributeValue::Str(text) => ValueRef::Str(text),
                 AttributeValue::Int(number) => ValueRef::Int(number),
@@ -266,7 +265,7 @@ impl Span {
 
     /// Records free text, if content capture is on; `text` is not called otherwise.
     pub fn record_content(&self, content: Content, text: impl FnOnce() -> String) {
-        if let Some(recorder) = self.recorder.as_ref().filter(|recorder| recorder.content) {
+        if let Some(recorder) = self.recorder.filter(|recorder| recorder.content) {
             recorder.set(self.context.span_id, &[(content.key(), ValueRef::Str(&text()))]);
         }
     }
@@ -350,13 +349,13 @@ impl Span {
         if let Some(mirror) = &self.mirror {
             crate::interop::record(mirror, attributes);
         }
-        if let Some(recorder) = &self.recorder {
+        if let Some(recorder) = self.recorder {
             recorder.set(self.context.span_id, attributes);
         }
     }
 
     pub(crate) fn event(&self, event: EventKind, severity: Severity, attributes: &[AttrRef<'_>]) {
-        if let Some(recorder) = &self.recorder {
+        if let Some(recorder) = self.recorder {
             let span = Some((self.context.trace_id, self.context.span_id));
             recorder.event(event, span, severity, attributes);
         }

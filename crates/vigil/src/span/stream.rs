@@ -1,11 +1,11 @@
 //! Model streams: a chat span that ends with its stream, however that ends.
 
 use super::ChatSpan;
-use crate::clock::Clock;
+use crate::clock::Ticks;
+use crate::record::Recorder;
 use futures_core::Stream;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use vigil_core::fact::UnixNanos;
 use vigil_core::vocab::ErrorType;
 
 /// What a look at one item of the stream found.
@@ -21,7 +21,7 @@ pin_project_lite::pin_project! {
         #[pin]
         stream: S,
         chat: Option<ChatSpan>,
-        started: Option<(Clock, UnixNanos)>,
+        started: Option<(&'static Recorder, Ticks)>,
         inspect: Inspect<T, E>,
     }
 }
@@ -33,8 +33,11 @@ impl<S, T, E> std::fmt::Debug for SpanStream<S, T, E> {
 }
 
 impl<S, T, E> SpanStream<S, T, E> {
-    pub(super) fn new(stream: S, chat: ChatSpan, clock: Option<Clock>, inspect: Inspect<T, E>) -> Self {
-        let started = clock.map(|clock| (clock.clone(), clock.now()));
+    pub(super) fn new(stream: S, chat: ChatSpan, recorder: Option<&'static Recorder>, inspect: Inspect<T, E>) -> Self {
+        let started = recorder.map(|recorder| {
+            let now = recorder.clock.ticks();
+            (recorder, now)
+        });
         Self { stream, chat: Some(chat), started, inspect }
     }
 }
@@ -57,8 +60,9 @@ impl<S: Stream<Item = Result<T, E>>, T, E> Stream for SpanStream<S, T, E> {
             }
             Poll::Ready(Some(item)) => {
                 if let Some(mut chat) = this.chat.take() {
-                    if let Some((clock, started)) = this.started.take() {
-                        chat.record_time_to_first_chunk(started.until(clock.now()));
+                    if let Some((recorder, started)) = this.started.take() {
+                        let clock = &recorder.clock;
+                        chat.record_time_to_first_chunk(clock.between(started, clock.ticks()));
                     }
                     let found = (this.inspect)(&mut chat, item);
                     match (item, found) {

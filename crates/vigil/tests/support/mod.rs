@@ -1,5 +1,6 @@
 //! A small OTLP/HTTP server over real sockets, for tests.
 #![allow(dead_code, reason = "each test file uses what it needs")]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "helpers of tests, with threads of their own")]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};

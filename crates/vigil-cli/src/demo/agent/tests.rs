@@ -113,7 +113,7 @@ fn what_a_chat_was_asked_and_how_it_ended_is_on_its_span() {
     assert!(words(attr::GEN_AI_RESPONSE_FINISH_REASONS)[3].contains("stop"));
     for (index, chat) in chats.iter().enumerate() {
         assert_eq!(chat.str(attr::GEN_AI_PROVIDER_NAME), Some("anthropic"));
-        assert_eq!(chat.str(attr::GEN_AI_RESPONSE_ID), Some(format!("msg_{}", index + 1).as_str()));
+        assert_eq!(chat.str(attr::GEN_AI_RESPONSE_ID), Some(format!("msg_main_{}", index + 1).as_str()));
         assert_eq!(chat.str(attr::GEN_AI_RESPONSE_MODEL), Some(MAIN_MODEL));
         assert_eq!(chat.str(attr::SERVER_ADDRESS), Some("127.0.0.1"));
         assert!(chat.get(attr::GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK).is_some());
@@ -129,10 +129,7 @@ fn modes_budget_evaluation_and_retry_are_events_and_metrics() {
         .map(|event| (event.attributes.str(attr::LIFE_MODE_FROM), event.attributes.str(attr::LIFE_MODE_TO)))
         .collect();
     let modes: Vec<_> = modes.into_iter().map(|(from, to)| (from.unwrap(), to.unwrap())).collect();
-    assert_eq!(
-        modes,
-        [("explore", "execute"), ("execute", "recover"), ("recover", "execute"), ("execute", "verify")]
-    );
+    assert_eq!(modes, [("explore", "execute"), ("execute", "recover"), ("recover", "execute"), ("execute", "verify")]);
     let evaluation = events(EventKind::EvaluationResult).next().unwrap();
     assert_eq!(evaluation.attributes.str(attr::GEN_AI_EVALUATION_SCORE_LABEL), Some("pass"));
     let retry = events(EventKind::Retry).next().unwrap();
@@ -186,5 +183,41 @@ fn a_helper_that_fails_is_a_failed_tool_and_the_agent_goes_on() {
     let report = run_on(&telemetry, &scratch, scratch::TASK, [MAIN_MODEL, "no-such-model"]);
     assert_eq!(report, Ok(Report { passed: Some(true) }));
     let tree = telemetry.recorded().tree();
-    assert!(tree.contains("execute_tool delegate [error tool_error]\n        invoke_agent helper [error invalid_request]"), "{tree}");
+    assert!(
+        tree.contains("execute_tool delegate [error tool_error]\n        invoke_agent helper [error invalid_request]"),
+        "{tree}"
+    );
+}
+
+#[test]
+fn a_refused_call_and_one_of_an_unknown_tool_are_not_made_and_say_why() {
+    let telemetry = testing::recorder();
+    let scratch = scratch();
+    let model = Model::new(Protocol::Anthropic, "http://127.0.0.1:1", "key", MAIN_MODEL);
+    let job = Job { session: "session-1", task: "", model: &model, helper: &model, scripted: true };
+    let tools = Tools::new(scratch.path()).unwrap();
+    let mut auditor = Auditor::new(&job, &tools);
+    let turn = telemetry.turn_span(1);
+    let call = |name: &str, path: &str| ToolCall {
+        id: "call-1".into(),
+        name: name.into(),
+        arguments: serde_json::json!({ "path": path, "content": "exit 0" }),
+    };
+    let calls = [call("write_file", "check.sh"), call("fly to the moon", "")];
+    let decisions = gate(&turn, &calls);
+    assert_eq!(decisions, [Decision::Reject, Decision::Accept]);
+    let execute = turn.phase_span(Phase::Execute);
+    for (call, decision) in calls.iter().zip(decisions) {
+        assert!(auditor.execute(&execute, call, decision).failed);
+    }
+    execute.finish();
+    turn.finish();
+    assert!(fs::read_to_string(scratch.path().join("check.sh")).unwrap().contains("exit 1"));
+    let recorded = telemetry.recorded();
+    assert_eq!(
+        recorded.tree(),
+        "turn 1\n  phase gate\n    approval write_file\n  phase execute\n    \
+         execute_tool write_file [error denied]\n    execute_tool unknown [error tool_not_found]\n"
+    );
+    recorded.verify_contract().unwrap();
 }

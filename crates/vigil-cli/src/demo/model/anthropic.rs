@@ -5,9 +5,10 @@ use serde_json::{Value, json};
 use vigil::{ErrorType, FinishReason, Usage};
 
 pub(super) fn body(model: &str, request: &Request<'_>) -> Value {
-    let tools = request.tools.iter().map(|tool| {
-        json!({ "name": tool.name, "description": tool.description, "input_schema": tool.schema() })
-    });
+    let tools = request
+        .tools
+        .iter()
+        .map(|tool| json!({ "name": tool.name, "description": tool.description, "input_schema": tool.schema() }));
     json!({
         "model": model,
         "max_tokens": request.max_tokens,
@@ -53,7 +54,11 @@ pub(super) fn reply(answer: &Value) -> Result<Reply, ModelError> {
         model: text(&answer["model"]),
         text: of_type("text").map(|block| text(&block["text"])).collect(),
         calls: of_type("tool_use")
-            .map(|block| ToolCall { id: text(&block["id"]), name: text(&block["name"]), arguments: block["input"].clone() })
+            .map(|block| ToolCall {
+                id: text(&block["id"]),
+                name: text(&block["name"]),
+                arguments: block["input"].clone(),
+            })
             .collect(),
         finish: FinishReason::from_anthropic(answer["stop_reason"].as_str().unwrap_or_default()),
         usage: usage(&answer["usage"]).unwrap_or(Usage::unknown()),

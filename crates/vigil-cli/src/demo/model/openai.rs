@@ -41,7 +41,9 @@ fn push(message: &Message, messages: &mut Vec<Value>) {
             messages.push(message);
         }
         Message::Results(results) => messages.extend(
-            results.iter().map(|result| json!({ "role": "tool", "tool_call_id": result.call_id, "content": result.text })),
+            results
+                .iter()
+                .map(|result| json!({ "role": "tool", "tool_call_id": result.call_id, "content": result.text })),
         ),
     }
 }

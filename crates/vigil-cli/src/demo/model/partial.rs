@@ -57,5 +57,9 @@ impl Partial {
 
 /// Arguments as a model wrote them: no text at all means no arguments.
 pub(super) fn json_text(text: &str) -> Value {
-    if text.trim().is_empty() { Value::Object(Default::default()) } else { serde_json::from_str(text).unwrap_or_default() }
+    if text.trim().is_empty() {
+        Value::Object(Default::default())
+    } else {
+        serde_json::from_str(text).unwrap_or_default()
+    }
 }

@@ -58,7 +58,10 @@ fn a_conversation_is_written_as_anthropic_wants_it() {
     assert_eq!(body["system"], "You help.");
     assert_eq!(body["messages"][1]["content"][1]["input"], json!({ "path": "a" }));
     assert_eq!(body["messages"][2]["content"][0]["is_error"], false);
-    assert_eq!(body["messages"][3]["content"], json!([{ "type": "tool_use", "id": "c1", "name": "read_file", "input": {} }]));
+    assert_eq!(
+        body["messages"][3]["content"],
+        json!([{ "type": "tool_use", "id": "c1", "name": "read_file", "input": {} }])
+    );
     assert_eq!(body["tools"][0]["input_schema"]["required"], json!(["path"]));
 }
 
@@ -80,7 +83,8 @@ fn a_busy_server_says_when_to_come_back_and_one_without_an_answer_is_not_asked_a
     assert_eq!((error.kind.clone(), error.retry_after), (ErrorType::OVERLOADED, Some(Duration::from_millis(60))));
     assert!(error.is_retryable());
     assert!(model.ask(&request(messages, true)).is_ok());
-    let error = Model::new(Protocol::OpenAi, &server.openai_url(), "key", "x").ask(&request(messages, true)).unwrap_err();
+    let error =
+        Model::new(Protocol::OpenAi, &server.openai_url(), "key", "x").ask(&request(messages, true)).unwrap_err();
     assert_eq!(error.kind, ErrorType::INVALID_REQUEST);
     assert!(!error.is_retryable());
 }

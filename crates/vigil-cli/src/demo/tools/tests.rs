@@ -3,6 +3,7 @@ use crate::demo::scratch::Scratch;
 use serde_json::{Value, json};
 use std::os::unix::fs::symlink;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Instant;
 use vigil::testing;
 
 fn scratch() -> (Scratch, Tools) {
@@ -29,7 +30,10 @@ fn files_are_listed_read_and_written() {
     let (scratch, tools) = scratch();
     assert_eq!(run(&tools, "list_files", json!({})).text, "check.sh\nlogs/monday.log\nlogs/tuesday.log");
     assert!(run(&tools, "read_file", json!({ "path": "logs/monday.log" })).text.contains("mailbox full"));
-    assert_eq!(run(&tools, "write_file", json!({ "path": "report.md", "content": "errors: 5" })), Outcome::ok("written"));
+    assert_eq!(
+        run(&tools, "write_file", json!({ "path": "report.md", "content": "errors: 5" })),
+        Outcome::ok("written")
+    );
     assert_eq!(fs::read_to_string(scratch.path().join("report.md")).unwrap(), "errors: 5");
     assert_eq!(tools.clean_up().unwrap(), 4);
     assert!(!scratch.path().exists());

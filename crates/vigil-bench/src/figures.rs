@@ -1,0 +1,140 @@
+//! What is asked of Vigil, and whether this run shows it. Ratios are of medians of one run.
+
+use crate::endtoend::Summary;
+use crate::equality::Comparison;
+use crate::load::Who;
+use crate::measure::THREADS;
+use crate::recording::{Cost, Measured};
+use crate::workload::Shape;
+use serde::Serialize;
+
+/// How far a value may go.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Limit {
+    AtLeast(f64),
+    AtMost(f64),
+}
+
+/// One thing that is asked.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub(crate) struct Figure {
+    pub(crate) what: String,
+    pub(crate) limit: Limit,
+    pub(crate) unit: &'static str,
+    pub(crate) value: f64,
+    pub(crate) met: bool,
+}
+
+impl Figure {
+    fn new(what: impl Into<String>, limit: Limit, unit: &'static str, value: f64) -> Self {
+        let met = match limit {
+            Limit::AtLeast(least) => value >= least,
+            Limit::AtMost(most) => value <= most,
+        };
+        Self { what: what.into(), limit, unit, value, met }
+    }
+}
+
+/// How many times cheaper a span of that shape must be than one of the peer.
+const CHEAPER: [(Shape, &str, &str, f64); 4] = [
+    (Shape::Capability, "bridge-lean", "tracing-opentelemetry with its extras off", 25.0),
+    (Shape::Chat, "bridge-lean", "tracing-opentelemetry with its extras off", 20.0),
+    (Shape::Capability, "fastrace", "fastrace", 6.0),
+    (Shape::Capability, "sdk", "the OpenTelemetry SDK", 6.0),
+];
+
+/// Every figure that what was measured can answer.
+pub(crate) fn figures(recording: &[Measured], endtoend: &[Summary], equality: &[Comparison]) -> Vec<Figure> {
+    let mut figures = Vec::new();
+    of_recording(&mut figures, recording);
+    of_end_to_end(&mut figures, endtoend);
+    if !equality.is_empty() {
+        let different: usize = equality.iter().map(|comparison| comparison.different.len()).sum();
+        let what = "on the wire: differences from the SDK's spans";
+        figures.push(Figure::new(what, Limit::AtMost(0.0), "", different as f64));
+    }
+    figures
+}
+
+fn of_recording(figures: &mut Vec<Figure>, recording: &[Measured]) {
+    let cost = |name: &str, shape, threads| -> Option<&Cost> {
+        recording.iter().find(|measured| measured.name == name)?.cost(shape, threads)
+    };
+    let mut push = |what: String, limit, unit, value: Option<f64>| {
+        figures.extend(value.map(|value| Figure::new(what, limit, unit, value)));
+    };
+    let ratio = |above: Option<f64>, below: Option<f64>| Some(above? / below?);
+    let cpu = |name: &str, shape, threads| Some(cost(name, shape, threads)?.cpu_ns.median);
+    let process_cpu = |name: &str, shape| Some(cost(name, shape, 1)?.process_cpu_ns.median);
+    for shape in Shape::ALL {
+        let value = ratio(cpu("vigil-off", shape, 1), cpu("tracing-off", shape, 1));
+        push(format!("off, {shape}: against tracing without a subscriber"), Limit::AtMost(1.5), "×", value);
+    }
+    for (shape, peer, title, least) in CHEAPER {
+        let value = ratio(cpu(peer, shape, 1), cpu("vigil", shape, 1));
+        push(format!("on, {shape}: cheaper than {title}"), Limit::AtLeast(least), "×", value);
+    }
+    let value = ratio(cpu("vigil", Shape::Capability, 1), cpu("floor", Shape::Capability, 1));
+    push("on, capability: against the floor".to_owned(), Limit::AtMost(2.0), "×", value);
+    for shape in Shape::ALL {
+        let value = ratio(cpu("vigil", shape, THREADS), cpu("vigil", shape, 1));
+        push(format!("on, {shape}: {THREADS} threads against 1"), Limit::AtMost(1.5), "×", value);
+    }
+    for name in ["vigil-off", "vigil"] {
+        for shape in Shape::ALL {
+            let value = cost(name, shape, 1).map(|cost| cost.allocations.median);
+            push(format!("{name}, {shape}: allocations a span"), Limit::AtMost(0.0), "", value);
+        }
+    }
+    for shape in Shape::ALL {
+        let value = ratio(process_cpu("tracing-json", shape), process_cpu("vigil-json", shape));
+        push(format!("JSON log, {shape}: cheaper than tracing's, whole process"), Limit::AtLeast(10.0), "×", value);
+    }
+    for name in ["vigil", "vigil-json"] {
+        let measured = recording.iter().find(|measured| measured.name == name);
+        let lost = measured.and_then(|measured| measured.account.lost());
+        push(format!("{name}: spans lost while measuring"), Limit::AtMost(0.0), "", lost.map(|lost| lost as f64));
+    }
+}
+
+fn of_end_to_end(figures: &mut Vec<Figure>, endtoend: &[Summary]) {
+    let of = |who, burst| endtoend.iter().find(|one| one.who == who && one.burst == burst);
+    if let (Some(ours), Some(theirs)) = (of(Who::Vigil, false), of(Who::Sdk, false)) {
+        let value = ours.cpu_ns_per_span.median / theirs.cpu_ns_per_span.median;
+        let what = "end to end at 100 000 spans/s: CPU a span against the SDK";
+        figures.push(Figure::new(what, Limit::AtMost(0.35), "×", value));
+        let what = "end to end at 100 000 spans/s: spans lost";
+        figures.push(Figure::new(what, Limit::AtMost(0.0), "", ours.lost.median));
+    }
+    if let Some(ours) = of(Who::Vigil, true) {
+        let what = "burst of 200 000: spans lost";
+        figures.push(Figure::new(what, Limit::AtMost(0.0), "", ours.lost.median));
+        let what = "burst of 200 000: resident memory at its peak";
+        figures.push(Figure::new(what, Limit::AtMost(200.0), " MB", ours.memory_peak_mb.median));
+        let what = "burst of 200 000: resident memory 2 s later";
+        figures.push(Figure::new(what, Limit::AtMost(40.0), " MB", ours.memory_after_mb.median));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_itself_is_within_it() {
+        assert!(Figure::new("", Limit::AtMost(1.5), "×", 1.5).met);
+        assert!(!Figure::new("", Limit::AtMost(1.5), "×", 1.51).met);
+        assert!(Figure::new("", Limit::AtLeast(25.0), "×", 25.0).met);
+        assert!(!Figure::new("", Limit::AtLeast(25.0), "×", 24.9).met);
+    }
+
+    #[test]
+    fn what_was_not_measured_is_not_judged() {
+        assert!(figures(&[], &[], &[]).is_empty());
+        let comparison = Comparison { span: "chat", same: 1, different: vec!["a".into()], added: vec![] };
+        let judged = figures(&[], &[], &[comparison]);
+        assert_eq!(judged.len(), 1);
+        assert!(!judged[0].met);
+    }
+}
