@@ -42,11 +42,18 @@ impl Run {
     }
 }
 
-/// Runs of every exporter under every load, in turns.
-pub(crate) fn run(quick: bool, wants: impl Fn(&str) -> bool) -> Result<Vec<Run>, Box<dyn Error>> {
+/// Runs of every exporter under every load, in turns. `progress` is told before every round.
+pub(crate) fn run(
+    quick: bool,
+    wants: impl Fn(&str) -> bool,
+    progress: impl Fn(usize, usize),
+) -> Result<Vec<Run>, Box<dyn Error>> {
     let (rounds, seconds) = if quick { (1, 2) } else { (3, 4) };
     let mut runs = Vec::new();
-    for _ in 0..rounds {
+    for round in 0..rounds {
+        if wants("steady") || wants("burst") {
+            progress(round + 1, rounds);
+        }
         if wants("steady") {
             let load = Load::Steady { spans_per_second: STEADY_SPANS_PER_SECOND, seconds };
             for who in STEADY {

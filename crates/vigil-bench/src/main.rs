@@ -31,6 +31,7 @@ mod workload;
 use args::{Args, Task};
 use report::Report;
 use std::error::Error;
+use std::io::IsTerminal as _;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -65,10 +66,17 @@ fn measure(args: &Args, words: &[String]) -> Result<(), Box<dyn Error>> {
     }
     let command = ["cargo run --release -p vigil-bench --"].into_iter().chain(words.iter().map(String::as_str));
     let machine = machine::Machine::look(command.collect::<Vec<_>>().join(" "));
-    let progress = |round, rounds| eprint!("\rrecording: round {round} of {rounds} ");
-    let recording = recording::run(args.quick, |name| args.wants(name), progress)?;
-    eprintln!("\nend to end");
-    let runs = endtoend::run(args.quick, |name| args.wants(name))?;
+    let watched = std::io::stderr().is_terminal();
+    let progress = |what: &str, round: usize, rounds: usize| {
+        if watched {
+            eprint!("\r{what}: round {round} of {rounds} ");
+        }
+    };
+    let recording = recording::run(args.quick, |name| args.wants(name), |at, of| progress("recording", at, of))?;
+    let runs = endtoend::run(args.quick, |name| args.wants(name), |at, of| progress("end to end", at, of))?;
+    if watched {
+        eprintln!();
+    }
     let equality = if args.wants("equality") { equality::run()? } else { Vec::new() };
     let report = Report::new(machine, recording, runs, equality);
     let text = report.text();

@@ -22,10 +22,12 @@ pub(crate) const BURST_SPANS: u32 = 4096;
 const BURST_SPANS_EACH: u32 = 2048;
 /// Threads when there are several.
 pub(crate) const THREADS: usize = 8;
-/// Bursts in a slice, at most and at least, and the CPU time that is enough in between.
+/// Bursts in a slice, at most and at least. In between a slice ends when this much CPU time went into
+/// recording, or into the whole process.
 const BURSTS_MAX: u32 = 32;
 const BURSTS_MIN: u32 = 3;
 const SLICE_CPU: Duration = Duration::from_millis(12);
+const SLICE_PROCESS_CPU: Duration = Duration::from_millis(40);
 
 /// What one slice came to.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
@@ -115,11 +117,12 @@ impl Crew {
         for burst in 0..BURSTS_MAX {
             cpu += self.burst(&mut slice, shape, threads);
             contender.settle();
-            if burst + 1 >= BURSTS_MIN && cpu >= SLICE_CPU {
+            let process = process_cpu().saturating_sub(before);
+            slice.process_cpu_ns = nanos(process);
+            if burst + 1 >= BURSTS_MIN && (cpu >= SLICE_CPU || process >= SLICE_PROCESS_CPU) {
                 break;
             }
         }
-        slice.process_cpu_ns = nanos(process_cpu().saturating_sub(before));
         slice
     }
 

@@ -33,7 +33,7 @@ What the command notices:
   Its environment is ours, but for TRACEPARENT: for a command that is no known agent it names the command's own
   span (inside the trace of an inherited TRACEPARENT, if there is one). For Claude Code, whose ids come from its
   session, it stays as inherited.
-  What it leaves running in the background goes on writing to the same place; a process "vigil pass-on" stays
+  What it leaves running in the background goes on writing to the same place; a process `vigil pass-on` stays
   until that ends.
 
 What is observed:

@@ -81,3 +81,8 @@ pub use vigil_core::vocab::{
     BudgetKind, CapabilityError, Decision, EconomicMode, ErrorType, FinishReason, McpMethod, OperatingMode, Operation,
     Originator, Phase, Provider, ToolStatus, ToolType,
 };
+
+/// The code in the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
