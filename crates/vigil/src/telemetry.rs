@@ -370,6 +370,7 @@ impl Inner {
         let receipt =
             answer.recv_timeout(deadline + grace).unwrap_or(Receipt { timed_out: true, ..Receipt::default() });
         recorder.close();
+        recorder.abandon();
         *ended = Some(receipt.clone());
         receipt
     }

@@ -15,6 +15,10 @@ const TICK: Duration = Duration::from_secs(1);
 /// The shortest time between two readings of a session's files while the child runs: 100 ms.
 const READ_EVERY: Duration = Duration::from_millis(100);
 
+/// The niceness of the observing thread: a third of the share of the command's own where both want a core.
+#[cfg(target_os = "linux")]
+const NICENESS: i32 = 5;
+
 /// What is observed of one run.
 pub(crate) struct Watch {
     observer: Observer,
@@ -60,6 +64,10 @@ impl Watch {
     /// Observes until the tap is closed. `follow_disk`: the output is not ours to read, so the disk is looked at
     /// while the agent works.
     pub(crate) fn watch(mut self, tap: &Tap, follow_disk: bool) -> Self {
+        // The command and its bytes come first where there are fewer cores than work. On Linux the niceness is this
+        // thread's own; where it cannot be had nothing is lost but that.
+        #[cfg(target_os = "linux")]
+        let _as_it_was = rustix::process::setpriority_process(None, NICENESS);
         loop {
             match tap.take(TICK) {
                 Taken::Chunk(chunk) => {

@@ -168,9 +168,10 @@ impl Tap {
 }
 
 impl State {
-    /// Keeps a large buffer for the next read; four are enough for a pump and an observer in step.
+    /// Keeps a large buffer for the next read. A new one is made only when none is kept, so there are never more
+    /// than the queue can hold and the two in use.
     fn keep(&mut self, buffer: Vec<u8>) {
-        if buffer.len() == BUFFER_BYTES && self.spare.len() < 4 {
+        if buffer.len() == BUFFER_BYTES && self.spare.len() < QUEUE_BYTES / BUFFER_BYTES {
             self.spare.push(buffer);
         }
     }

@@ -37,6 +37,12 @@ pub(crate) enum Command {
     Shutdown { deadline: Instant, reply: Sender<Receipt> },
 }
 
+/// Something to tell of.
+enum Item {
+    Event(EventRecord),
+    Ended(SpanId),
+}
+
 /// How the rest of the crate talks to the assembler.
 #[derive(Clone, Default)]
 pub(crate) struct Mailbox(Arc<Mutex<Vec<Command>>>);
@@ -64,6 +70,8 @@ pub(crate) struct Assembler {
     metrics_due: UnixNanos,
     /// Depths of spans that adapters said have started.
     foreign: HashMap<SpanId, u16>,
+    /// Events of the round before.
+    happened: Vec<EventRecord>,
     told_loss: u64,
     told_loss_at: Option<UnixNanos>,
 }
@@ -89,6 +97,7 @@ impl Assembler {
             outputs,
             originator,
             foreign: HashMap::new(),
+            happened: Vec::new(),
             told_loss: 0,
             told_loss_at: None,
         }
@@ -120,12 +129,19 @@ impl Assembler {
         let mut events = Vec::new();
         let joiner = &mut self.joiner;
         self.recorder.drain(|bytes| joiner.read(bytes, &self.recorder.clock, &mut |_, event| events.push(event)));
-        for mut event in events {
-            self.joiner.note_event(&mut event);
-            self.event(event, now);
-        }
-        for span in self.joiner.end_round(&self.recorder.clock) {
-            self.finish(span, now);
+        events.iter_mut().for_each(|event| self.joiner.note_event(event));
+        // What happened and what ended is told in the order of time: events wait as long as ends do.
+        let happened = std::mem::replace(&mut self.happened, events);
+        let mut items: Vec<_> = happened.into_iter().map(|event| (event.time, Item::Event(event))).collect();
+        let clock = &self.recorder.clock;
+        let ended = self.joiner.end_round(clock);
+        items.extend(ended.into_iter().map(|span| (self.joiner.end_of(span, clock), Item::Ended(span))));
+        items.sort_by_key(|(time, _)| *time);
+        for (_, item) in items {
+            match item {
+                Item::Event(event) => self.event(event, now),
+                Item::Ended(span) => self.finish(span, now),
+            }
         }
         for fact in self.recorder.take_facts() {
             self.fact(fact, now);
@@ -248,9 +264,13 @@ impl Assembler {
     }
 
     fn shutdown(&mut self, deadline: Instant) -> Receipt {
+        self.recorder.close();
         self.round();
         self.round();
         let now = self.recorder.clock.now();
+        for event in std::mem::take(&mut self.happened) {
+            self.event(event, now);
+        }
         for span in self.joiner.close_open(self.recorder.clock.ticks(), &ErrorType::CANCELLED) {
             self.finish(span, now);
         }

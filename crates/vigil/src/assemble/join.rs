@@ -10,7 +10,7 @@ use crate::clock::{Clock, Ticks};
 use crate::record::format::{EndedAs, FLAG_SAMPLED, Record, read};
 use std::collections::HashMap;
 use vigil_core::contract::{EventKind, SpanKind, attr};
-use vigil_core::fact::{EventRecord, Outcome, SpanRecord, SpanStart, Text};
+use vigil_core::fact::{EventRecord, Outcome, SpanRecord, SpanStart, Text, UnixNanos};
 use vigil_core::id::{SpanContext, SpanId};
 use vigil_core::vocab::ErrorType;
 
@@ -168,6 +168,11 @@ impl Joiner {
             open.record.outcome = Outcome::Error(error.clone());
         }
         open.into_iter().map(|(_, span)| span).collect()
+    }
+
+    /// When a span ended that has.
+    pub(crate) fn end_of(&self, span: SpanId, clock: &Clock) -> UnixNanos {
+        self.open.get(&span).map_or_else(UnixNanos::default, |open| clock.unix_range(open.start, open.end).1)
     }
 
     /// Hands out a span that has ended.

@@ -1,7 +1,6 @@
 use super::*;
 use crate::record::format::{End, Set, Start, StartFields, ValueRef, Write};
 use crate::record::lanes::bytes_of;
-use vigil_core::fact::UnixNanos;
 use vigil_core::id::TraceId;
 
 #[derive(Default)]

@@ -169,7 +169,12 @@ fn grouped(number: i64) -> String {
 /// Nano-dollars as dollars, with as many digits as a small sum needs.
 fn dollars(nano_usd: i64) -> String {
     let usd = nano_usd as f64 / 1e9;
-    if usd.abs() >= 1.0 { format!("${usd:.2}") } else { format!("${usd:.4}") }
+    match usd {
+        1.0.. => format!("${usd:.2}"),
+        0.0001.. => format!("${usd:.4}"),
+        0.0 => "$0".to_owned(),
+        _ => "< $0.0001".to_owned(),
+    }
 }
 
 fn write(line: &mut String, arguments: std::fmt::Arguments<'_>) {

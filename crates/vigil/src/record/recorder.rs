@@ -32,7 +32,7 @@ pub(crate) struct Recorder {
     pub(crate) refused: Refused,
 }
 
-/// Records that were made after the end or did not fit, by kind.
+/// Records that did not fit, by kind.
 #[derive(Debug, Default)]
 pub(crate) struct Refused {
     pub(crate) spans: AtomicU64,
@@ -59,6 +59,7 @@ impl Sampler {
 
     /// The decision: by the low 56 bits of the trace id, as W3C trace context level 2 has it, so that every
     /// process that sees the trace decides alike.
+    #[inline]
     pub(crate) fn keep(&self, trace: TraceId, parent: Option<bool>) -> bool {
         match parent {
             Some(kept) if self.parent_based => kept,
@@ -115,9 +116,13 @@ impl Recorder {
         }
     }
 
-    /// From here on everything is refused and counted.
+    /// From here on nothing is taken any more: the account is being made.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Release);
+    }
+
+    /// Frees what the lanes hold.
+    pub(crate) fn abandon(&self) {
         self.lanes.abandon();
     }
 
@@ -128,18 +133,20 @@ impl Recorder {
 
     #[inline]
     fn append(&self, refused: &AtomicU64, record: &impl Write, always: bool) -> bool {
-        if !self.closed.load(Ordering::Relaxed) {
-            match self.lanes.append(record, always) {
-                Ok(Appended::Here) => return true,
-                Ok(Appended::NextChunk) => {
-                    self.wake();
-                    return true;
-                }
-                Err(_) => {}
+        if self.closed.load(Ordering::Relaxed) {
+            return false;
+        }
+        match self.lanes.append(record, always) {
+            Ok(Appended::Here) => true,
+            Ok(Appended::NextChunk) => {
+                self.wake();
+                true
+            }
+            Err(_) => {
+                refused.fetch_add(1, Ordering::Relaxed);
+                false
             }
         }
-        refused.fetch_add(1, Ordering::Relaxed);
-        false
     }
 
     /// Records a start. When it does not fit the span is lost, and its handle must record nothing more.
@@ -183,7 +190,6 @@ impl Recorder {
             Fact::Event(_) => &self.refused.events,
         };
         if self.closed.load(Ordering::Relaxed) {
-            refused.fetch_add(1, Ordering::Relaxed);
             return;
         }
         let mut facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
@@ -207,6 +213,7 @@ impl Recorder {
         std::mem::take(&mut *self.facts.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    #[inline]
     pub(crate) fn sampled_flag(&self, trace: TraceId, parent: Option<bool>) -> u8 {
         if self.sampler.keep(trace, parent) { FLAG_SAMPLED } else { 0 }
     }

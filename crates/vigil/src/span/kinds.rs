@@ -29,6 +29,7 @@ macro_rules! handle {
 
         impl $name {
             /// Ends the span: the work did what it was meant to.
+            #[inline]
             pub fn finish(self) {
                 let mut span = self.0;
                 span.end(crate::record::format::EndedAs::Ok);
@@ -36,6 +37,7 @@ macro_rules! handle {
 
             /// Ends the span as failed. `error` becomes `error.type`: a constant, or a provider's own code
             /// through [`ErrorType::from_code`].
+            #[inline]
             pub fn fail(self, error: impl Into<ErrorType>) {
                 let mut span = self.0;
                 span.fail(&error.into());
@@ -43,12 +45,14 @@ macro_rules! handle {
 
             /// Ends the span as failed and says why in words, if content capture is on; `message` is not
             /// called otherwise.
+            #[inline]
             pub fn fail_with(self, error: impl Into<ErrorType>, message: impl FnOnce() -> String) {
                 self.0.record_content(Content::ErrorMessage, message);
                 self.fail(error);
             }
 
             /// Ends the span by `result` and hands it back. The error becomes `error.type` by `classify`.
+            #[inline]
             pub fn settle<T, E>(self, result: Result<T, E>, classify: impl FnOnce(&E) -> ErrorType) -> Result<T, E> {
                 match &result {
                     Ok(_) => self.finish(),
@@ -111,6 +115,7 @@ pub(crate) trait Starts {
 }
 
 impl Starts for Span {
+    #[inline]
     fn start_span(&self, kind: SpanKind, target: &str, attributes: &[AttrRef<'_>]) -> Span {
         self.child(kind, target, attributes)
     }
@@ -136,6 +141,7 @@ impl Starts for Root {
 
 const OPERATION: vigil_core::contract::Key = attr::GEN_AI_OPERATION_NAME;
 
+#[inline]
 pub(crate) fn workflow(from: &impl Starts, name: &str) -> WorkflowSpan {
     WorkflowSpan(from.start_span(
         SpanKind::Workflow,
@@ -144,6 +150,7 @@ pub(crate) fn workflow(from: &impl Starts, name: &str) -> WorkflowSpan {
     ))
 }
 
+#[inline]
 pub(crate) fn agent(from: &impl Starts, session: &str, name: &str) -> AgentSpan {
     AgentSpan(from.start_span(
         SpanKind::Agent,
@@ -157,16 +164,19 @@ pub(crate) fn agent(from: &impl Starts, session: &str, name: &str) -> AgentSpan 
     ))
 }
 
+#[inline]
 pub(crate) fn turn(from: &impl Starts, number: u64) -> TurnSpan {
     let mut digits = itoa::Buffer::new();
     TurnSpan(from.start_span(SpanKind::Turn, digits.format(number), &[(attr::VIGIL_TURN_NUMBER, number.into())]))
 }
 
+#[inline]
 pub(crate) fn phase(from: &impl Starts, phase: Phase) -> PhaseSpan {
     let name = phase.as_str();
     PhaseSpan(from.start_span(SpanKind::Phase, name, &[(attr::LIFE_LOOP_PHASE, name.into())]))
 }
 
+#[inline]
 fn model_call<'a>(operation: &'a Operation, provider: &'a Provider, model: &'a str) -> [AttrRef<'a>; 3] {
     [
         (OPERATION, operation.as_str().into()),
@@ -175,14 +185,17 @@ fn model_call<'a>(operation: &'a Operation, provider: &'a Provider, model: &'a s
     ]
 }
 
+#[inline]
 pub(crate) fn chat(from: &impl Starts, provider: &Provider, model: &str) -> ChatSpan {
     ChatSpan(from.start_span(SpanKind::Chat, model, &model_call(&Operation::CHAT, provider, model)))
 }
 
+#[inline]
 pub(crate) fn embeddings(from: &impl Starts, provider: &Provider, model: &str) -> EmbeddingsSpan {
     EmbeddingsSpan(from.start_span(SpanKind::Embeddings, model, &model_call(&Operation::EMBEDDINGS, provider, model)))
 }
 
+#[inline]
 pub(crate) fn tool(from: &impl Starts, name: &str, call_id: &str) -> ToolSpan {
     ToolSpan(from.start_span(
         SpanKind::Tool,
@@ -213,14 +226,17 @@ pub(crate) fn mcp(from: &impl Starts, method: &McpMethod, target: &str) -> McpSp
     McpSpan(span)
 }
 
+#[inline]
 pub(crate) fn capability(from: &impl Starts, name: &str) -> CapabilitySpan {
     CapabilitySpan(from.start_span(SpanKind::Capability, name, &[(attr::CAP_NAME, name.into())]))
 }
 
+#[inline]
 pub(crate) fn approval(from: &impl Starts, tool: &str) -> ApprovalSpan {
     ApprovalSpan(from.start_span(SpanKind::Approval, tool, &[(attr::GEN_AI_TOOL_NAME, tool.into())]))
 }
 
+#[inline]
 pub(crate) fn cleanup(from: &impl Starts, what: &str) -> CleanupSpan {
     CleanupSpan(from.start_span(SpanKind::Cleanup, what, &[(attr::VIGIL_CLEANUP_WHAT, what.into())]))
 }
@@ -230,56 +246,67 @@ macro_rules! constructors {
     ($type:ty, $self:ident => $from:expr, $where:literal) => {
         impl $type {
             #[doc = concat!("Starts a workflow", $where, ". `name` must be low-cardinality: it names the workflow, not the run.")]
+            #[inline]
             pub fn workflow_span(&$self, name: &str) -> $crate::WorkflowSpan {
                 $crate::span::kinds::workflow($from, name)
             }
 
             #[doc = concat!("Starts a run of the agent `name`", $where, ". `session` groups the runs of one conversation.")]
+            #[inline]
             pub fn agent_span(&$self, session: &str, name: &str) -> $crate::AgentSpan {
                 $crate::span::kinds::agent($from, session, name)
             }
 
             #[doc = concat!("Starts the turn `number` (from 1)", $where, ".")]
+            #[inline]
             pub fn turn_span(&$self, number: u64) -> $crate::TurnSpan {
                 $crate::span::kinds::turn($from, number)
             }
 
             #[doc = concat!("Starts a phase of the loop", $where, ".")]
+            #[inline]
             pub fn phase_span(&$self, phase: $crate::Phase) -> $crate::PhaseSpan {
                 $crate::span::kinds::phase($from, phase)
             }
 
             #[doc = concat!("Starts a model call", $where, ". Retries of the call belong inside.")]
+            #[inline]
             pub fn chat_span(&$self, provider: impl Into<$crate::Provider>, model: &str) -> $crate::ChatSpan {
                 $crate::span::kinds::chat($from, &provider.into(), model)
             }
 
             #[doc = concat!("Starts an embeddings call", $where, ".")]
+            #[inline]
             pub fn embeddings_span(&$self, provider: impl Into<$crate::Provider>, model: &str) -> $crate::EmbeddingsSpan {
                 $crate::span::kinds::embeddings($from, &provider.into(), model)
             }
 
-            #[doc = concat!("Starts a call of the tool `name`", $where, ". `call_id` is the model's id of the call.")]
+            #[doc = concat!("Starts a call of the tool `name`", $where, ". `call_id` is the model's id of the call. `name` becomes part of metrics: give it the name of a tool you have, not any word a model makes up.")]
+            #[inline]
             pub fn tool_span(&$self, name: &str, call_id: &str) -> $crate::ToolSpan {
                 $crate::span::kinds::tool($from, name, call_id)
             }
 
             #[doc = concat!("Starts a request to an MCP server", $where, ". `target` is the tool or prompt, empty for other methods.")]
+            #[inline]
             pub fn mcp_span(&$self, method: impl Into<$crate::McpMethod>, target: &str) -> $crate::McpSpan {
                 $crate::span::kinds::mcp($from, &method.into(), target)
             }
 
             #[doc = concat!("Starts a capability call", $where, ".")]
+            #[inline]
             pub fn capability_span(&$self, name: &str) -> $crate::CapabilitySpan {
                 $crate::span::kinds::capability($from, name)
             }
 
             #[doc = concat!("Starts waiting for a decision about `tool`", $where, ".")]
+            #[inline]
             pub fn approval_span(&$self, tool: &str) -> $crate::ApprovalSpan {
                 $crate::span::kinds::approval($from, tool)
             }
 
             #[doc = concat!("Starts a cleanup of `what` (`attachments`, `worktrees`, …)", $where, ".")]
+            #[inline]
             pub fn cleanup_span(&$self, what: &str) -> $crate::CleanupSpan {
                 $crate::span::kinds::cleanup($from, what)
             }
@@ -293,36 +320,63 @@ constructors!(Span, self => self, " below this span");
 impl ChatSpan {
     /// Records the tokens of the call. Call it again as better figures come (streams report cumulative
     /// ones): the last wins. What is unknown stays absent; it is never written as 0.
+    #[inline]
     pub fn record_token_usage(&mut self, usage: Usage) {
         record_usage(self, &usage);
     }
 
     /// Records why the model stopped.
+    #[inline]
     pub fn record_finish_reason(&mut self, reason: FinishReason) {
         self.set(&[(attr::GEN_AI_RESPONSE_FINISH_REASONS, ValueRef::StrList(&[reason.as_str()]))]);
     }
 
-    /// Records the answering model and the response's id.
+    /// Records the response's id and the answering model; an empty text stands for what the server did not say.
+    #[inline]
     pub fn record_response(&mut self, id: &str, model: &str) {
-        self.set(&[(attr::GEN_AI_RESPONSE_ID, id.into()), (attr::GEN_AI_RESPONSE_MODEL, model.into())]);
+        if !id.is_empty() {
+            self.set(&[(attr::GEN_AI_RESPONSE_ID, id.into())]);
+        }
+        if !model.is_empty() {
+            self.set(&[(attr::GEN_AI_RESPONSE_MODEL, model.into())]);
+        }
+    }
+
+    /// Records the HTTP status of the answer.
+    #[inline]
+    pub fn record_http_status(&mut self, status: u16) {
+        self.set(&[(attr::HTTP_RESPONSE_STATUS_CODE, i64::from(status).into())]);
+    }
+
+    /// Records that the first chunk of a streamed answer is here, for clients that are not a
+    /// [`stream`](Self::stream). The time counts from the start of the span.
+    #[inline]
+    pub fn record_first_chunk(&mut self) {
+        if let Some(time) = self.elapsed() {
+            self.record_time_to_first_chunk(time);
+        }
     }
 
     /// Records the limit of output tokens asked for.
+    #[inline]
     pub fn record_max_tokens(&mut self, tokens: u64) {
         self.set(&[(attr::GEN_AI_REQUEST_MAX_TOKENS, tokens.into())]);
     }
 
     /// Records the temperature asked for.
+    #[inline]
     pub fn record_temperature(&mut self, temperature: f64) {
         self.set(&[(attr::GEN_AI_REQUEST_TEMPERATURE, temperature.into())]);
     }
 
     /// Records where the request went.
+    #[inline]
     pub fn record_server(&mut self, address: &str, port: u16) {
         self.set(&[(attr::SERVER_ADDRESS, address.into()), (attr::SERVER_PORT, i64::from(port).into())]);
     }
 
     /// Records the time from the request to the first chunk of the answer, and that it was streamed.
+    #[inline]
     pub fn record_time_to_first_chunk(&mut self, time: Duration) {
         self.set(&[
             (attr::GEN_AI_REQUEST_STREAM, true.into()),
@@ -334,7 +388,7 @@ impl ChatSpan {
     /// however that ends. `inspect` sees every item and records what it finds (usage, finish reason); when
     /// it answers with an error the span fails with it, and an `Err` item fails it in any case.
     ///
-    /// Time to the first chunk counts from this call: wrap the stream as soon as the request has been sent.
+    /// Time to the first chunk counts from the start of the span.
     pub fn stream<S, T, E>(
         self,
         stream: S,
@@ -343,11 +397,11 @@ impl ChatSpan {
     where
         S: Stream<Item = Result<T, E>>,
     {
-        let recorder = self.ambient().map(|ambient| ambient.recorder);
-        SpanStream::new(stream, self, recorder, Box::new(inspect))
+        SpanStream::new(stream, self, Box::new(inspect))
     }
 }
 
+#[inline]
 fn record_usage(span: &Span, usage: &Usage) {
     let known = [
         (attr::GEN_AI_USAGE_INPUT_TOKENS, usage.input()),
@@ -371,11 +425,13 @@ fn record_usage(span: &Span, usage: &Usage) {
 
 impl EmbeddingsSpan {
     /// Records the tokens of the call.
+    #[inline]
     pub fn record_token_usage(&mut self, usage: Usage) {
         record_usage(self, &usage);
     }
 
     /// Records how many dimensions the vectors have.
+    #[inline]
     pub fn record_dimensions(&mut self, dimensions: u64) {
         self.set(&[(attr::GEN_AI_EMBEDDINGS_DIMENSION_COUNT, dimensions.into())]);
     }
@@ -384,16 +440,19 @@ impl EmbeddingsSpan {
 impl ToolSpan {
     /// Records how the tool call went. `finish()` without it means ok; a status of error or timeout makes
     /// the span an error even when it is finished.
+    #[inline]
     pub fn record_tool_status(&mut self, status: ToolStatus) {
         self.set(&[(attr::LIFE_TOOL_STATUS, status.as_str().into())]);
     }
 
     /// Records what sort of tool it is; without it a function.
+    #[inline]
     pub fn record_tool_type(&mut self, kind: ToolType) {
         self.set(&[(attr::GEN_AI_TOOL_TYPE, kind.as_str().into())]);
     }
 
     /// Records the exit status of the process the tool ran.
+    #[inline]
     pub fn record_exit_code(&mut self, code: i32) {
         self.set(&[(attr::PROCESS_EXIT_CODE, i64::from(code).into())]);
     }
@@ -401,24 +460,29 @@ impl ToolSpan {
 
 impl McpSpan {
     /// Records the session and the protocol version of the connection.
+    #[inline]
     pub fn record_session(&mut self, session: &str, protocol_version: &str) {
         self.set(&[(attr::MCP_SESSION_ID, session.into()), (attr::MCP_PROTOCOL_VERSION, protocol_version.into())]);
     }
 
     /// Records the JSON-RPC request's id.
+    #[inline]
     pub fn record_request_id(&mut self, id: &str) {
         self.set(&[(attr::JSONRPC_REQUEST_ID, id.into())]);
     }
 }
 
 impl CapabilitySpan {
-    /// Records the bytes that went in and came out.
+    /// Records the bytes that went into the call and came out of it: for a file written, what was written went in;
+    /// for a file read, its contents came out.
+    #[inline]
     pub fn record_bytes(&mut self, bytes_in: u64, bytes_out: u64) {
         self.set(&[(attr::BYTES_IN, bytes_in.into()), (attr::BYTES_OUT, bytes_out.into())]);
     }
 
     /// Records what is left of the capability's budget after this call. 0 without an error is the last
     /// allowed call, 0 with `budget_exceeded` a refused one.
+    #[inline]
     pub fn record_budget_remaining(&mut self, remaining: u64) {
         self.set(&[(attr::CAP_BUDGET_REMAINING, remaining.into())]);
     }
@@ -431,7 +495,14 @@ impl CapabilitySpan {
 }
 
 impl ApprovalSpan {
+    /// Records which tool call it is about: the model's id of the call.
+    #[inline]
+    pub fn record_call_id(&mut self, call_id: &str) {
+        self.set(&[(attr::GEN_AI_TOOL_CALL_ID, call_id.into())]);
+    }
+
     /// Records what was decided.
+    #[inline]
     pub fn record_decision(&mut self, decision: Decision) {
         self.set(&[(attr::VIGIL_APPROVAL_DECISION, decision.as_str().into())]);
     }
@@ -439,6 +510,7 @@ impl ApprovalSpan {
 
 impl CleanupSpan {
     /// Records how many things were removed.
+    #[inline]
     pub fn record_count(&mut self, count: u64) {
         self.set(&[(attr::VIGIL_CLEANUP_COUNT, count.into())]);
     }

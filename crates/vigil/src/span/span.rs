@@ -1,6 +1,7 @@
 //! What all handles have in common.
 
 use super::ambient::{Ambient, EnterGuard, Scope};
+use crate::clock::Ticks;
 use crate::record::Recorder;
 use crate::record::format::{AttrRef, EndedAs, FLAG_SAMPLED, StartFields, ValueRef};
 use std::time::Duration;
@@ -17,6 +18,7 @@ pub struct Span {
     /// `None` when telemetry is off or the start did not fit in the buffer.
     recorder: Option<&'static Recorder>,
     context: SpanContext,
+    started: Ticks,
     sampled: bool,
     #[cfg(feature = "tracing")]
     mirror: Option<tracing::Span>,
@@ -114,16 +116,19 @@ attribute_value_from!(&'a str => Str, i64 => Int, i32 => Int, u32 => Int, f64 =>
 
 impl Span {
     /// A span that records nothing.
+    #[inline]
     pub(crate) fn off(parent: Parent) -> Self {
         Self {
             recorder: None,
             context: parent.context.unwrap_or(NO_CONTEXT),
+            started: Ticks::default(),
             sampled: parent.sampled.unwrap_or(false),
             #[cfg(feature = "tracing")]
             mirror: None,
         }
     }
 
+    #[inline]
     pub(crate) fn start(
         recorder: &'static Recorder,
         parent: Parent,
@@ -139,19 +144,21 @@ impl Span {
         let context = SpanContext { trace_id: trace, span_id: span };
         let flags = recorder.sampled_flag(trace, parent.sampled);
         let sampled = flags & FLAG_SAMPLED != 0;
+        let started = recorder.clock.ticks();
         let fields = StartFields {
             trace,
             span,
             parent: parent.context.map(|context| context.span_id),
             kind,
             flags,
-            time: recorder.clock.ticks(),
+            time: started,
             target,
         };
         let fits = recorder.start(fields, attributes);
         Self {
             recorder: fits.then_some(recorder),
             context,
+            started,
             sampled,
             #[cfg(feature = "tracing")]
             mirror: None,
@@ -175,17 +182,32 @@ impl Span {
         self
     }
 
+    #[inline]
     pub(crate) fn child(&self, kind: SpanKind, target: &str, attributes: &[AttrRef<'_>]) -> Span {
-        let parent = self.as_parent();
         let span = match self.recorder {
-            Some(recorder) => Span::start(recorder, parent, kind, target, attributes),
-            None => Span::off(parent),
+            Some(recorder) => Span::start(recorder, self.as_parent(), kind, target, attributes),
+            // As cheap as it gets: off costs a copy.
+            None => Span {
+                recorder: None,
+                context: self.context,
+                started: self.started,
+                sampled: self.sampled,
+                #[cfg(feature = "tracing")]
+                mirror: None,
+            },
         };
         #[cfg(feature = "tracing")]
         let span = span.mirrored(self.mirror.as_ref(), kind, target, attributes);
         span
     }
 
+    /// The time since the span started; `None` when nothing is recorded.
+    pub(crate) fn elapsed(&self) -> Option<Duration> {
+        let clock = &self.recorder?.clock;
+        Some(clock.between(self.started, clock.ticks()))
+    }
+
+    #[inline]
     fn as_parent(&self) -> Parent {
         Parent { context: self.has_context().then_some(self.context), sampled: Some(self.sampled) }
     }
@@ -341,15 +363,15 @@ impl Span {
         );
     }
 
+    #[inline]
     pub(crate) fn set(&self, attributes: &[AttrRef<'_>]) {
-        if attributes.is_empty() {
-            return;
-        }
         #[cfg(feature = "tracing")]
         if let Some(mirror) = &self.mirror {
             crate::interop::record(mirror, attributes);
         }
-        if let Some(recorder) = self.recorder {
+        if let Some(recorder) = self.recorder
+            && !attributes.is_empty()
+        {
             recorder.set(self.context.span_id, attributes);
         }
     }
@@ -361,6 +383,7 @@ impl Span {
         }
     }
 
+    #[inline]
     pub(crate) fn end(&mut self, ended: EndedAs<'_>) {
         if let Some(recorder) = self.recorder.take() {
             recorder.end(self.context.span_id, ended, &[]);
@@ -371,6 +394,7 @@ impl Span {
         }
     }
 
+    #[inline]
     pub(crate) fn fail(&mut self, error: &ErrorType) {
         self.end(EndedAs::Error(error.as_str()));
     }
@@ -380,6 +404,7 @@ impl Span {
 const NO_CONTEXT: SpanContext = SpanContext { trace_id: vigil_core::id::TraceId([0; 16]), span_id: SpanId([0; 8]) };
 
 impl Drop for Span {
+    #[inline]
     fn drop(&mut self) {
         self.end(EndedAs::Cancelled);
     }

@@ -1,8 +1,6 @@
 //! Model streams: a chat span that ends with its stream, however that ends.
 
 use super::ChatSpan;
-use crate::clock::Ticks;
-use crate::record::Recorder;
 use futures_core::Stream;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -21,7 +19,7 @@ pin_project_lite::pin_project! {
         #[pin]
         stream: S,
         chat: Option<ChatSpan>,
-        started: Option<(&'static Recorder, Ticks)>,
+        begun: bool,
         inspect: Inspect<T, E>,
     }
 }
@@ -33,12 +31,8 @@ impl<S, T, E> std::fmt::Debug for SpanStream<S, T, E> {
 }
 
 impl<S, T, E> SpanStream<S, T, E> {
-    pub(super) fn new(stream: S, chat: ChatSpan, recorder: Option<&'static Recorder>, inspect: Inspect<T, E>) -> Self {
-        let started = recorder.map(|recorder| {
-            let now = recorder.clock.ticks();
-            (recorder, now)
-        });
-        Self { stream, chat: Some(chat), started, inspect }
+    pub(super) fn new(stream: S, chat: ChatSpan, inspect: Inspect<T, E>) -> Self {
+        Self { stream, chat: Some(chat), begun: false, inspect }
     }
 }
 
@@ -60,9 +54,8 @@ impl<S: Stream<Item = Result<T, E>>, T, E> Stream for SpanStream<S, T, E> {
             }
             Poll::Ready(Some(item)) => {
                 if let Some(mut chat) = this.chat.take() {
-                    if let Some((recorder, started)) = this.started.take() {
-                        let clock = &recorder.clock;
-                        chat.record_time_to_first_chunk(clock.between(started, clock.ticks()));
+                    if !std::mem::replace(this.begun, true) {
+                        chat.record_first_chunk();
                     }
                     let found = (this.inspect)(&mut chat, item);
                     match (item, found) {
