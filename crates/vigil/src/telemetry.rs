@@ -10,8 +10,8 @@ use crate::encode::{Resource, Signal};
 use crate::ids::IdSource;
 use crate::log::{Log, Writer};
 use crate::receipt::Receipt;
-use crate::record::Recorder;
 use crate::record::lanes::LANE_BYTES_DEFAULT;
+use crate::record::{Recorder, Terms};
 use crate::settings::{Environment, LogFormat, Overrides, Settings, SignalSettings, mask_userinfo};
 use crate::span::kinds::{Root, constructors};
 use crate::span::{Ambient, Parent, RemoteParent};
@@ -205,13 +205,14 @@ impl Builder {
             return Telemetry::off(settings.parent, warnings);
         }
         let names = destinations.iter().map(|one| one.name.clone()).collect();
-        let recorder = Recorder::new(
-            self.clock.unwrap_or_else(Clock::system),
-            self.ids,
-            settings.content.any(),
-            settings.sampler,
-            self.buffer_bytes,
-        );
+        let recorder = Recorder::new(Terms {
+            clock: self.clock.unwrap_or_else(Clock::system),
+            ids: self.ids,
+            content: settings.content.any(),
+            sampler: settings.sampler,
+            carrier: settings.carrier.clone(),
+            lane_bytes: self.buffer_bytes,
+        });
         let resource_values = resource(&settings);
         let resource = Resource::new(resource_values.iter().map(|(name, value)| (name.as_str(), value)));
         let delivery = (!destinations.is_empty())

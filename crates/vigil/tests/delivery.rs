@@ -141,9 +141,14 @@ fn traceparent_from_the_environment_is_the_parent_of_roots_and_goes_on_to_childr
     let telemetry = builder(&[
         ("OTEL_EXPORTER_OTLP_ENDPOINT", &server.url()),
         ("TRACEPARENT", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
+        ("TRACESTATE", "vendor=1"),
+        ("BAGGAGE", "tenant=blue"),
     ])
     .start();
     let agent = telemetry.agent_span("s", "a");
+    let environment: HashMap<_, _> = agent.child_env().collect();
+    assert_eq!((environment["TRACESTATE"].as_str(), environment["BAGGAGE"].as_str()), ("vendor=1", "tenant=blue"));
+    assert_eq!(Some(&environment["TRACEPARENT"]), agent.traceparent().as_ref());
     let handed_on = agent.traceparent().unwrap();
     assert!(handed_on.starts_with("00-0af7651916cd43dd8448eb211c80319c-") && !handed_on.contains("b7ad6b7169203331"));
     agent.finish();
@@ -185,6 +190,29 @@ fn a_refusal_for_good_is_not_delivery() {
         "{receipt}"
     );
     assert!(!receipt.is_complete());
+}
+
+#[test]
+fn content_longer_than_the_limit_stays_valid_json() {
+    let server = Server::start(Answer::Ok);
+    let telemetry = builder(&[
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &server.url()),
+        ("VIGIL_CAPTURE_CONTENT", "true"),
+        ("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "300"),
+    ])
+    .start();
+    let chat = telemetry.chat_span(Provider::OPENAI, "m");
+    let long = "word ".repeat(1000);
+    chat.record_content(vigil::Content::InputMessages, || format!("[{{\"role\":\"user\",\"content\":\"{long}\"}}]"));
+    chat.finish();
+    telemetry.shutdown(Duration::from_secs(5));
+    let request = ExportTraceServiceRequest::decode(&server.bodies("/v1/traces")[0][..]).unwrap();
+    let attributes = &request.resource_spans[0].scope_spans[0].spans[0].attributes;
+    let content = attributes.iter().find(|kv| kv.key == "gen_ai.input.messages").unwrap().value.clone().unwrap().value;
+    let Some(Value::StringValue(content)) = content else { panic!("{content:?}") };
+    assert!(content.len() <= 300, "{}", content.len());
+    let parsed: serde_json::Value = serde_json::from_str(&content).unwrap();
+    assert_eq!(parsed[0]["role"], "user");
 }
 
 #[test]

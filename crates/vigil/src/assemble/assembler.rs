@@ -5,13 +5,14 @@
 
 use super::join::{Joiner, is_outer};
 use super::outputs::Outputs;
+use super::privacy::Gate;
 use super::series::Series;
 use super::{complete, derive, privacy};
 use crate::clock::monotonic;
 use crate::deliver::{DestinationReceipt, LossReason};
 use crate::receipt::Receipt;
 use crate::record::Recorder;
-use crate::settings::{ContentMode, Settings};
+use crate::settings::Settings;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
@@ -64,7 +65,7 @@ pub(crate) struct Assembler {
     series: Series,
     outputs: Outputs,
     originator: Originator,
-    content: ContentMode,
+    gate: Gate,
     compat: bool,
     metric_interval: Duration,
     metrics_due: UnixNanos,
@@ -89,7 +90,7 @@ impl Assembler {
             series: Series::new(now, settings.temporality),
             metrics_due: after(now, settings.metric_interval),
             metric_interval: settings.metric_interval,
-            content: settings.content,
+            gate: Gate::new(settings),
             compat: settings.compat,
             recorder,
             mailbox,
@@ -171,7 +172,7 @@ impl Assembler {
     }
 
     fn hand_on(&mut self, mut span: SpanRecord, depth: u16, sampled: bool, now: UnixNanos) {
-        let details = privacy::span(&mut span, self.content);
+        let details = privacy::span(&mut span, self.gate);
         self.outputs.span(&span, depth, sampled, now);
         if let Some(details) = details {
             self.event(details, now);
@@ -183,7 +184,7 @@ impl Assembler {
             event.attributes.set(attr::VIGIL_ORIGINATOR, self.originator.as_str());
         }
         derive::event(&mut self.series, &event);
-        privacy::event(&mut event, self.content);
+        privacy::event(&mut event, self.gate);
         self.outputs.event(&event, now);
     }
 

@@ -2,10 +2,11 @@
 //!
 //! Whoever recorded a value, the decision is made here, by the key's class in the contract: free text goes
 //! on spans or into details events only where content capture asks for it. Names are cut at 256 bytes, so
-//! that no foreign program can send content dressed as a name. Content is cut at 64 KiB a value in a way
-//! that keeps JSON valid.
+//! that no foreign program can send content dressed as a name. Content is cut at 64 KiB a value, or at the
+//! attribute length limit where that is less, in a way that keeps JSON valid.
 
-use crate::settings::ContentMode;
+use crate::encode::AttributeLimits;
+use crate::settings::{ContentMode, Settings};
 use vigil_core::contract::{Class, EventKind, Key, SpanKind, attr};
 use vigil_core::fact::{Attributes, EventRecord, SpanRecord, Text, Value};
 use vigil_core::vocab::Severity;
@@ -14,6 +15,29 @@ use vigil_core::vocab::Severity;
 const NAME_BYTES: usize = vigil_core::contract::MAX_NAME_VALUE_BYTES;
 /// The bytes one piece of content keeps. Defaults to 64 KiB.
 pub(crate) const CONTENT_BYTES: usize = 64 << 10;
+
+/// What may leave, and how much of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Gate {
+    pub(crate) mode: ContentMode,
+    /// Bytes a piece of content keeps on spans and on events.
+    span_bytes: usize,
+    event_bytes: usize,
+}
+
+impl Gate {
+    pub(crate) fn new(settings: &Settings) -> Self {
+        // A limit in characters is one in bytes here: content is then cut a little early, and never by the encoder,
+        // which does not know JSON.
+        let bytes =
+            |limits: AttributeLimits| limits.value_chars.map_or(CONTENT_BYTES, |chars| chars.min(CONTENT_BYTES));
+        Self {
+            mode: settings.content,
+            span_bytes: bytes(settings.span_limits),
+            event_bytes: bytes(settings.log_limits),
+        }
+    }
+}
 
 /// Where an attribute is about to go.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -25,31 +49,31 @@ enum Place {
 
 /// Cuts and drops what must not leave with `span`, and makes the details event of a model call where it is
 /// asked for.
-pub(crate) fn span(span: &mut SpanRecord, mode: ContentMode) -> Option<EventRecord> {
-    let details = (mode.events && span.kind == SpanKind::Chat).then(|| details(span, mode));
-    filter(&mut span.attributes, Place::Span, mode);
+pub(crate) fn span(span: &mut SpanRecord, gate: Gate) -> Option<EventRecord> {
+    let details = (gate.mode.events && span.kind == SpanKind::Chat).then(|| details(span, gate));
+    filter(&mut span.attributes, Place::Span, gate);
     details
 }
 
 /// Cuts and drops what must not leave with `event`.
-pub(crate) fn event(event: &mut EventRecord, mode: ContentMode) {
+pub(crate) fn event(event: &mut EventRecord, gate: Gate) {
     let place = if event.kind == EventKind::InferenceDetails { Place::DetailsEvent } else { Place::OtherEvent };
-    filter(&mut event.attributes, place, mode);
+    filter(&mut event.attributes, place, gate);
 }
 
-fn details(span: &SpanRecord, mode: ContentMode) -> EventRecord {
+fn details(span: &SpanRecord, gate: Gate) -> EventRecord {
     let kind = EventKind::InferenceDetails;
     let mut attributes = Attributes::new();
     for (key, value) in span.attributes.iter().filter(|(key, _)| kind.def().allows(*key)) {
         attributes.set(key, value.clone());
     }
-    filter(&mut attributes, Place::DetailsEvent, mode);
+    filter(&mut attributes, Place::DetailsEvent, gate);
     EventRecord { kind, span: Some(span.context), time: span.end, severity: Severity::Debug, attributes }
 }
 
-fn filter(attributes: &mut Attributes, place: Place, mode: ContentMode) {
+fn filter(attributes: &mut Attributes, place: Place, gate: Gate) {
     let mut cut = 0;
-    attributes.retain_mut(|key, value| keep(key, value, place, mode, &mut cut));
+    attributes.retain_mut(|key, value| keep(key, value, place, gate, &mut cut));
     attributes.retain_custom_mut(|_, value| {
         limit(value, NAME_BYTES, &mut 0);
         true
@@ -59,19 +83,19 @@ fn filter(attributes: &mut Attributes, place: Place, mode: ContentMode) {
     }
 }
 
-fn keep(key: Key, value: &mut Value, place: Place, mode: ContentMode, cut: &mut u64) -> bool {
+fn keep(key: Key, value: &mut Value, place: Place, gate: Gate, cut: &mut u64) -> bool {
     if key.def().class != Class::Text {
         limit(value, NAME_BYTES, &mut 0);
         return true;
     }
-    let open = match place {
-        Place::Span => mode.spans,
-        Place::DetailsEvent => mode.events,
+    let (open, bytes) = match place {
+        Place::Span => (gate.mode.spans, gate.span_bytes),
+        Place::DetailsEvent => (gate.mode.events, gate.event_bytes),
         // Messages of errors go where span content goes.
-        Place::OtherEvent => mode.spans,
+        Place::OtherEvent => (gate.mode.spans, gate.event_bytes),
     };
     if open {
-        limit(value, CONTENT_BYTES, cut);
+        limit(value, bytes, cut);
     }
     open
 }

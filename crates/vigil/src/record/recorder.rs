@@ -5,6 +5,7 @@ use super::lane::Appended;
 use super::lanes::Lanes;
 use crate::clock::Clock;
 use crate::ids::IdSource;
+use crate::settings::Carrier;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread::Thread;
@@ -27,9 +28,22 @@ pub(crate) struct Recorder {
     /// Whether free text may be recorded at all.
     pub(crate) content: bool,
     pub(crate) sampler: Sampler,
+    /// What child processes are handed beside their parent.
+    pub(crate) carrier: Carrier,
     assembler: OnceLock<Thread>,
     closed: AtomicBool,
     pub(crate) refused: Refused,
+}
+
+/// What a recorder is made with.
+#[derive(Debug)]
+pub(crate) struct Terms {
+    pub(crate) clock: Clock,
+    pub(crate) ids: IdSource,
+    pub(crate) content: bool,
+    pub(crate) sampler: Sampler,
+    pub(crate) carrier: Carrier,
+    pub(crate) lane_bytes: usize,
 }
 
 /// Records that did not fit, by kind.
@@ -75,24 +89,19 @@ impl Sampler {
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
 impl Recorder {
-    pub(crate) fn new(
-        clock: Clock,
-        ids: IdSource,
-        content: bool,
-        sampler: Sampler,
-        lane_bytes: usize,
-    ) -> &'static Self {
+    pub(crate) fn new(terms: Terms) -> &'static Self {
         // Never freed: a handle then holds a plain reference, and eight threads do not fight over a count. It is
         // some hundred bytes a telemetry value; the lanes themselves are let go at the end.
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
         Box::leak(Box::new(Self {
             id,
-            lanes: Lanes::new(id, lane_bytes),
+            lanes: Lanes::new(id, terms.lane_bytes),
             facts: Mutex::default(),
-            clock,
-            ids,
-            content,
-            sampler,
+            clock: terms.clock,
+            ids: terms.ids,
+            content: terms.content,
+            sampler: terms.sampler,
+            carrier: terms.carrier,
             assembler: OnceLock::new(),
             closed: AtomicBool::new(false),
             refused: Refused::default(),

@@ -11,7 +11,8 @@ mod variables;
 
 pub(crate) use env::Environment;
 pub(crate) use parse::mask_userinfo;
-pub(crate) use resolve::{ContentMode, Overrides, Settings, SignalSettings};
+pub(crate) use resolve::{Carrier, ContentMode, Overrides, Settings, SignalSettings};
+pub(crate) use variables::name;
 pub use variables::{VARIABLES, Variable};
 
 /// The structured log on stderr.

@@ -35,6 +35,13 @@ pub(crate) struct SignalSettings {
     pub(crate) gzip: bool,
 }
 
+/// What came with the trace context and goes on to child processes unread.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub(crate) struct Carrier {
+    pub(crate) tracestate: Option<String>,
+    pub(crate) baggage: Option<String>,
+}
+
 /// Everything decided.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Settings {
@@ -56,6 +63,7 @@ pub(crate) struct Settings {
     pub(crate) temporality: Temporality,
     pub(crate) compat: bool,
     pub(crate) parent: Option<RemoteParent>,
+    pub(crate) carrier: Carrier,
     pub(crate) warnings: Vec<Warning>,
 }
 
@@ -186,6 +194,7 @@ impl Settings {
             temporality: temporality(p),
             compat: overrides.compat.or_else(|| p.boolean(name::VIGIL_COMPAT)).unwrap_or(false),
             parent: parent(p),
+            carrier: Carrier { tracestate: p.text(name::TRACESTATE), baggage: p.text(name::BAGGAGE) },
             warnings: deduplicated(parser.warnings),
         }
     }

@@ -67,5 +67,7 @@ variables! {
     VIGIL_SAMPLING_RATIO = "VIGIL_SAMPLING_RATIO", "1.0": "The share of traces to export; short for a parent-based `traceidratio`.";
     VIGIL_COMPAT = "VIGIL_COMPAT", "false": "`true` also writes the deprecated names today's backends still read (`gen_ai.system`, `gen_ai.client.token.usage`, `gen_ai.client.operation.duration`).";
     TRACEPARENT = "TRACEPARENT", "none": "The W3C trace context of the process that started this one: root spans become its children.";
+    TRACESTATE = "TRACESTATE", "none": "The W3C trace state that belongs to `TRACEPARENT`; handed on to child processes as it is.";
+    BAGGAGE = "BAGGAGE", "none": "W3C baggage; handed on to child processes as it is, and recorded nowhere.";
     NO_COLOR = "NO_COLOR", "unset": "Any value: no colour in the log.";
 }

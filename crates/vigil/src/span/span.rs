@@ -4,6 +4,7 @@ use super::ambient::{Ambient, EnterGuard, Scope};
 use crate::clock::Ticks;
 use crate::record::Recorder;
 use crate::record::format::{AttrRef, EndedAs, FLAG_SAMPLED, StartFields, ValueRef};
+use crate::settings::{Carrier, name};
 use std::time::Duration;
 use vigil_core::contract::{EventKind, Key, SpanKind, attr};
 use vigil_core::id::{SpanContext, SpanId};
@@ -237,8 +238,8 @@ impl Span {
         self.has_context().then(|| super::propagate::traceparent(self.context, self.sampled))
     }
 
-    /// The environment that makes a child process continue this trace: `TRACEPARENT`, and what this process
-    /// itself was given as `TRACESTATE` and `BAGGAGE` is inherited as it is.
+    /// The environment that makes a child process continue this trace: `TRACEPARENT`, and `TRACESTATE` and
+    /// `BAGGAGE` as this process was given them.
     ///
     /// ```
     /// # let telemetry = vigil::testing::recorder();
@@ -246,8 +247,15 @@ impl Span {
     /// let mut command = std::process::Command::new("make");
     /// command.envs(tool.child_env());
     /// ```
-    pub fn child_env(&self) -> impl Iterator<Item = (&'static str, String)> {
-        self.traceparent().map(|value| ("TRACEPARENT", value)).into_iter()
+    pub fn child_env(&self) -> impl Iterator<Item = (&'static str, String)> + use<> {
+        let carrier = self.recorder.map(|recorder| &recorder.carrier);
+        let given = |value: fn(&Carrier) -> &Option<String>| carrier.and_then(|carrier| value(carrier).clone());
+        let variables = [
+            (name::TRACEPARENT, self.traceparent()),
+            (name::TRACESTATE, given(|carrier| &carrier.tracestate)),
+            (name::BAGGAGE, given(|carrier| &carrier.baggage)),
+        ];
+        variables.into_iter().filter_map(|(name, value)| Some((name, value?)))
     }
 
     /// Makes this span current on this thread until the guard is dropped: spans started from the telemetry
