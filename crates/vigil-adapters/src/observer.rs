@@ -136,6 +136,8 @@ pub(crate) struct Counters {
     format: Format,
     lines: u64,
     bad_lines: u64,
+    /// Those among them that came with the stream.
+    bad_lines_of_stream: u64,
     oversize_lines: u64,
 }
 
@@ -202,7 +204,13 @@ impl Observer {
             main_file: LineSplitter::new(LINE_LIMIT),
             session: Session::new(options),
             backlog: Backlog::default(),
-            counters: Counters { format: Format::Unknown, lines: 0, bad_lines: 0, oversize_lines: 0 },
+            counters: Counters {
+                format: Format::Unknown,
+                lines: 0,
+                bad_lines: 0,
+                bad_lines_of_stream: 0,
+                oversize_lines: 0,
+            },
             bytes: 0,
             lines_since_telling: 0,
         }
@@ -322,6 +330,10 @@ impl Observer {
         self.session.process_started = self.session.process_started.or(end.started_at);
         self.session.ended_at = end.at;
         let process_end = ProcessEnd { exit_code: end.exit_code, signal: end.signal };
+        if !self.session.stream_structured && !self.session.has_result {
+            // What was not a stream has no unreadable lines.
+            self.counters.bad_lines -= self.counters.bad_lines_of_stream;
+        }
         let summary = if self.reading == Reading::Claude {
             self.session.end(process_end, &self.counters)
         } else {
@@ -333,6 +345,7 @@ impl Observer {
     // === lines ===
 
     fn line(&mut self, line: &[u8], at: Option<UnixNanos>) {
+        let bad_before = self.counters.bad_lines;
         match line.trim_ascii_start().first() {
             _ if self.reading == Reading::Unknown => return,
             None => return,
@@ -341,6 +354,7 @@ impl Observer {
             Some(b'[') => self.list(line, at),
             Some(_) => self.bad_line(),
         }
+        self.counters.bad_lines_of_stream += self.counters.bad_lines - bad_before;
         self.counters.lines += 1;
         if self.reading == Reading::Detecting && self.counters.lines >= HEAD_LINES as u64 {
             self.give_up();
@@ -363,7 +377,7 @@ impl Observer {
     /// The output is not of any format that is understood.
     fn give_up(&mut self) {
         self.reading = Reading::Unknown;
-        self.counters.bad_lines = 0;
+        (self.counters.bad_lines, self.counters.bad_lines_of_stream) = (0, 0);
         self.splitter = LineSplitter::new(LIVE_LINE_LIMIT);
     }
 

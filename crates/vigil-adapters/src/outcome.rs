@@ -34,8 +34,8 @@ pub(crate) fn of(said: &Said, end: ProcessEnd) -> (Outcome, Option<String>) {
         (Said::Failure(error), ..) => (Outcome::Error(error.clone()), Some(error.as_str().to_owned())),
         (_, Some(signal), _) => killed(signal),
         (Said::Success | Said::Mute, None, Some(0) | None) => (Outcome::Ok, None),
-        // A program that catches its signal exits with 128 + n by convention.
-        (Said::Nothing, None, Some(code @ 129..=159)) => killed(code - 128),
+        // A program that catches its signal exits with 128 + n by convention, also after a result of its own.
+        (Said::Nothing | Said::Success, None, Some(code @ 129..=159)) => killed(code - 128),
         (Said::Nothing, None, Some(0) | None) => {
             (Outcome::Error(ErrorType::TRUNCATED), Some("the record ends before the run".to_owned()))
         }
@@ -80,6 +80,8 @@ mod tests {
             (Said::Failure(ErrorType::RATE_LIMIT), Some(1), None, error(ErrorType::RATE_LIMIT)),
             (Said::Failure(ErrorType::CANCELLED), Some(0), None, error(ErrorType::CANCELLED)),
             (Said::Nothing, Some(143), None, error(ErrorType::KILLED)),
+            (Said::Success, Some(143), None, error(ErrorType::KILLED)),
+            (Said::Mute, Some(143), None, error(ErrorType::EXIT_STATUS)),
             (Said::Nothing, None, Some(9), error(ErrorType::KILLED)),
             (Said::Nothing, Some(0), None, error(ErrorType::TRUNCATED)),
             (Said::Nothing, None, None, error(ErrorType::TRUNCATED)),

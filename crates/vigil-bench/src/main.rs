@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Every contender records the same spans with the same attributes ([`workload`]), in a process of its own
-//! ([`worker`]), in slices that take turns ([`measure`]). End to end, a program exports to a sink in yet
+//! ([`worker`]), in slices that take turns ([`mod@measure`]). End to end, a program exports to a sink in yet
 //! another process ([`load`], [`sink`]). Figures are CPU time, medians over slices, and hold for this run on
 //! this machine; what counts are the ratios ([`figures`]).
 #![expect(clippy::disallowed_methods, reason = "a program that measures reads clocks and starts threads")]

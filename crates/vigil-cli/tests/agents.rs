@@ -281,6 +281,26 @@ fn output_that_is_not_what_is_expected_passes_whole_and_is_told() {
     assert_eq!(summary["unobserved_bytes"], 0);
 }
 
+#[test]
+fn output_faster_than_it_can_be_observed_passes_whole_and_its_end_is_still_observed() {
+    let stage = Stage::new("text_only", "exit 0");
+    let original = fs::read_to_string(stage.recording.join("stdout.jsonl")).unwrap();
+    let (init, rest) = original.split_once('\n').unwrap();
+    let noise = "{\"type\":\"system\",\"subtype\":\"status\",\"session_id\":\"s\",\"filler\":\"0123456789012345678901234567890\"}\n";
+    let mut much = format!("{init}\n").into_bytes();
+    for _ in 0..1_500_000 {
+        much.extend_from_slice(noise.as_bytes());
+    }
+    much.extend_from_slice(rest.as_bytes());
+    let file = stage.scratch.join("much.jsonl");
+    fs::write(&file, &much).unwrap();
+    stage.scratch.script("claude", &format!("#!/bin/sh\nexec cat '{}'\n", file.display()));
+    let output = stage.run(&["--json"], STREAM);
+    assert!(output.stdout == much, "{} bytes of {}", output.stdout.len(), much.len());
+    let summary: serde_json::Value = serde_json::from_slice(&output.stderr).unwrap();
+    assert_eq!((summary["outcome"].as_str(), summary["chats"].as_u64()), (Some("ok"), Some(1)), "{summary:#}");
+}
+
 /// Replaces every string that is free text by `canary`, and adds one where an object may hold any.
 fn poison(value: &mut serde_json::Value, key: Option<&str>, canary: &str) {
     const KEPT: &[&str] = &[

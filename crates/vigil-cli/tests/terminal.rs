@@ -1,6 +1,12 @@
 //! At a terminal: interactive programs work, Ctrl-C reaches the command once, Ctrl-Z stops us with it.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "tests fail and measure time")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "tests fail and measure time"
+)]
 
 mod common;
 

@@ -19,6 +19,8 @@ use crate::fact::{Attributes, Text, Value};
 use crate::usage::Usage;
 use crate::vocab::Provider;
 use prices::{Entry, Rates, TABLE};
+use std::collections::HashMap;
+use std::sync::LazyLock;
 
 /// What a usage costs.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -104,7 +106,9 @@ fn known(nano_usd: Option<u64>) -> Cost {
 }
 
 fn find(provider: Option<&Provider>, model: &str) -> Option<&'static Entry> {
-    let exactly = |id: &str| TABLE.iter().find(|entry| entry.models.contains(&id));
+    static BY_ID: LazyLock<HashMap<&str, &Entry>> =
+        LazyLock::new(|| TABLE.iter().flat_map(|entry| entry.models.iter().map(move |id| (*id, entry))).collect());
+    let exactly = |id: &str| BY_ID.get(id).copied();
     // A dated id may have a price of its own, so the whole id goes first.
     let entry = exactly(model).or_else(|| exactly(without_window(model))).or_else(|| {
         let undated = without_date(without_window(model))?;

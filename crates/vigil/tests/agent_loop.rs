@@ -177,19 +177,32 @@ fn an_agent_carries_the_sums_of_everything_below_under_keys_of_its_own() {
     assert_eq!(agent.attributes.int(attr::VIGIL_TOOL_FAILED), Some(2));
     assert_eq!(agent.attributes.int(attr::VIGIL_TURN_COUNT), Some(2));
     assert!(agent.attributes.get(attr::VIGIL_COST_UNPRICED_MODELS).is_some());
-    let cost = agent.attributes.int(attr::VIGIL_COST_NANO_USD).unwrap();
-    let chats: i64 = recorded
-        .spans
-        .iter()
-        .filter(|span| span.kind == SpanKind::Chat)
-        .filter_map(|span| span.attributes.int(attr::VIGIL_COST_NANO_USD))
-        .sum();
-    assert_eq!(cost, chats);
+    // A model below has no price: what the whole cost nobody knows, and no number says otherwise.
+    assert_eq!(agent.attributes.int(attr::VIGIL_COST_NANO_USD), None);
     let sub = recorded.span("invoke_agent searcher").unwrap();
     assert_eq!(
         (sub.attributes.int(attr::VIGIL_CHAT_COUNT), sub.attributes.int(attr::VIGIL_TOOL_COUNT)),
         (Some(1), Some(0))
     );
+}
+
+#[test]
+fn an_agent_costs_what_its_calls_cost_when_all_of_them_have_a_price() {
+    let telemetry = testing::recorder();
+    let agent = telemetry.agent_span("s", "a");
+    for _ in 0..3 {
+        let mut chat = agent.chat_span(Provider::ANTHROPIC, "claude-sonnet-4-5");
+        chat.record_token_usage(Usage::anthropic(1_000, 100).cache(0, 0));
+        chat.finish();
+    }
+    // A call that failed before it used anything makes no sum unknown.
+    agent.chat_span(Provider::ANTHROPIC, "claude-sonnet-4-5").fail(ErrorType::OVERLOADED);
+    agent.finish();
+    let recorded = telemetry.recorded();
+    let agent = recorded.span("invoke_agent a").unwrap();
+    assert_eq!(agent.attributes.int(attr::VIGIL_COST_NANO_USD), Some(3 * (1_000 * 3_000 + 100 * 15_000)));
+    assert_eq!(counter(&recorded, Metric::CostNanoUsd), 3 * (1_000 * 3_000 + 100 * 15_000));
+    recorded.verify_contract().unwrap();
 }
 
 #[test]

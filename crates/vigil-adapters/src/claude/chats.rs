@@ -2,13 +2,23 @@
 
 use super::ids::key;
 use super::records::{
-    Chat, Compaction, Fallback, LaneId, MAIN, Partial, RETRY_LIMIT, Retry, Standing, Stretch, join_retries,
+    Broken, Chat, Compaction, Fallback, LaneId, MAIN, OpenRequest, Partial, RETRY_LIMIT, Retry, Standing, Stretch,
+    earlier, join_retries,
 };
 use super::session::{ASK_LIMIT, OPEN_LIMIT, SYNTHETIC, Session, Source};
 use super::tokens::Tokens;
 use super::wire;
 use vigil_core::fact::UnixNanos;
+use vigil_core::id::SpanId;
 use vigil_core::vocab::{ErrorType, FinishReason, UsageSource};
+
+/// Where in a session a model call is.
+#[derive(Clone, Copy)]
+struct Place {
+    run: usize,
+    turn: u64,
+    span: Option<SpanId>,
+}
 
 impl Session {
     /// Whether no call waits for its final tokens.
@@ -16,7 +26,7 @@ impl Session {
         let settled = self
             .chats
             .values()
-            .all(|chat| chat.tokens.is_some() || chat.failure.is_some() || chat.compaction.is_some());
+            .all(|chat| chat.tokens.is_some() || chat.failure.is_some() || chat.compaction.is_some() || chat.nameless);
         settled && self.cursor_is_empty()
     }
 
@@ -28,7 +38,19 @@ impl Session {
     /// The chat of a message; makes it when it is new. `None` when it was told already.
     pub(crate) fn chat(&mut self, lane: LaneId, source: Source, message: &str) -> Option<u64> {
         let chat = key(message);
+        if source == Source::Stream {
+            // The call whose parts were coming in broke, and was made again without them.
+            let partial = self.cursor(lane, source).partial.as_ref();
+            if partial.is_some_and(|partial| *partial.message != *message) {
+                self.fail_partial(lane);
+            }
+        }
+        let cursor = self.cursor(lane, source);
+        if cursor.last_message.as_deref() != Some(message) {
+            cursor.last_message = Some(message.into());
+        }
         if self.told.contains(chat) {
+            self.chats_of_broken(lane, source, message);
             let cursor = self.cursor(lane, source);
             (cursor.request, cursor.request_model, cursor.fallback) = (None, None, None);
             cursor.retries.clear();
@@ -65,6 +87,7 @@ impl Session {
             };
             let known_lane = known.lane;
             self.merge_lanes(known_lane, lane);
+            self.chats_of_broken(known_lane, source, message);
             return Some(chat);
         }
         let record = self.insert_chat(lane, message, begin)?;
@@ -75,19 +98,32 @@ impl Session {
             record.streamed = true;
             record.time_to_first_chunk_ms = first_chunk;
         }
-        if source == Source::Stream {
-            self.chats_of_broken(lane);
-        }
+        self.chats_of_broken(lane, source, message);
         Some(chat)
     }
 
     fn insert_chat(&mut self, lane: LaneId, message: &str, begin: Option<UnixNanos>) -> Option<&mut Chat> {
+        let place = match lane {
+            MAIN => {
+                let (turn, span) = self.turn_for(message);
+                Place { run: self.run_index(), turn, span }
+            }
+            _ => Place { run: self.lanes.get(&lane).map_or(0, |lane| lane.run), turn: 0, span: None },
+        };
+        self.insert_chat_at(place, lane, message, begin)
+    }
+
+    fn insert_chat_at(
+        &mut self,
+        place: Place,
+        lane: LaneId,
+        message: &str,
+        begin: Option<UnixNanos>,
+    ) -> Option<&mut Chat> {
         if self.chats.len() >= OPEN_LIMIT {
             self.tell_oldest_chats();
         }
-        let (turn, parent_turn) = if lane == MAIN { self.turn_for(message) } else { (0, None) };
         let order = self.order();
-        let run = if lane == MAIN { self.run_index() } else { self.lanes.get(&lane).map_or(0, |lane| lane.run) };
         if let Some(lane) = self.lanes.get_mut(&lane) {
             lane.open += 1;
         }
@@ -98,9 +134,9 @@ impl Session {
             order,
             id: message.into(),
             lane,
-            run,
-            turn,
-            parent_turn,
+            run: place.run,
+            turn: place.turn,
+            parent_turn: place.span,
             model: None,
             requested_model: None,
             begin,
@@ -116,6 +152,8 @@ impl Session {
             fallback: None,
             compaction: None,
             closed: false,
+            cut: false,
+            nameless: false,
             in_transcript: false,
         };
         self.chats.insert(key(message), Box::new(chat));
@@ -144,6 +182,9 @@ impl Session {
         }
         let stop_reason = message.stop_reason.some();
         self.touched.push(key(id));
+        if source == Source::Transcript {
+            self.answered(lane, line.request_ref.some());
+        }
         if let Some(chat) = self.chat(lane, source, id).and_then(|chat| self.chats.get_mut(&chat)) {
             chat.time.hold(time);
             chat.in_transcript |= source == Source::Transcript;
@@ -190,6 +231,7 @@ impl Session {
     /// A call that failed for good is told as a message the program made up.
     fn failed_call(&mut self, lane: LaneId, source: Source, line: &wire::Line<'_>, id: &str, time: Option<UnixNanos>) {
         let failure = super::failure::of_message(line);
+        self.cursor(lane, source).open_requests.clear();
         let model = self.model.clone();
         if let Some(key) = self.chat(lane, source, id)
             && let Some(chat) = self.chats.get_mut(&key)
@@ -224,6 +266,10 @@ impl Session {
         time_to_first_chunk_ms: Option<f64>,
         time: Option<UnixNanos>,
     ) {
+        let open = self.cursor(lane, Source::Stream).partial.as_ref();
+        if open.is_some_and(|partial| *partial.message == *message) || self.knows_chat(key(message)) {
+            return;
+        }
         self.fail_partial(lane);
         let cursor = self.cursor(lane, Source::Stream);
         let begin = cursor.last;
@@ -257,37 +303,132 @@ impl Session {
         if !partial.has_chat {
             // It must not name a turn or run: the transcript does not know it.
             if cursor.broken.len() < RETRY_LIMIT {
-                cursor.broken.push(partial);
+                cursor.broken.push(Broken {
+                    time_to_first_chunk_ms: partial.time_to_first_chunk_ms,
+                    streamed: true,
+                    model: None,
+                    begin: partial.begin,
+                    time: partial.time,
+                });
             }
         } else if let Some(chat) = self.chats.get_mut(&key(&partial.message)) {
-            chat.failure = Some(ErrorType::CONNECTION);
+            // The transcript may hold its end yet.
+            chat.cut = true;
             chat.closed = true;
             self.touched.push(key(&partial.message));
         }
     }
 
-    /// Tells the calls that broke before their first block as chats, once their turn has a name.
-    pub(crate) fn chats_of_broken(&mut self, lane: LaneId) {
-        for partial in std::mem::take(&mut self.cursor(lane, Source::Stream).broken) {
-            let chat = key(&partial.message);
-            if self.told.contains(chat) || self.chats.contains_key(&chat) {
-                continue;
+    /// Calls that broke before their first block are chats too, named after the message that followed: their own
+    /// is in no transcript.
+    fn chats_of_broken(&mut self, lane: LaneId, source: Source, next_message: &str) {
+        for (number, broken) in std::mem::take(&mut self.cursor(lane, source).broken).into_iter().enumerate() {
+            let place = match self.chats.get(&key(next_message)) {
+                Some(next) => Some(Place { run: next.run, turn: next.turn, span: next.parent_turn }),
+                None if lane == MAIN => self.place_at(broken.time),
+                None => None,
+            };
+            let Some(place) = place else { continue };
+            let name = format!("broken {number} before {next_message}");
+            self.broken_chat(place, lane, &name, broken);
+        }
+    }
+
+    /// The turn of the current run in which something happened.
+    fn place_at(&self, time: Option<UnixNanos>) -> Option<Place> {
+        let run = self.run_index();
+        let turn = self.turn_at(time)?;
+        let span = turn.key.as_ref().zip(self.ids.as_ref()).map(|(key, ids)| ids.turn(key));
+        Some(Place { run, turn: turn.number, span })
+    }
+
+    fn broken_chat(&mut self, place: Place, lane: LaneId, name: &str, broken: Broken) {
+        let chat = key(name);
+        if self.told.contains(chat) {
+            return;
+        }
+        if !self.chats.contains_key(&chat) {
+            let requested_model = broken.model.or_else(|| self.model.clone()).filter(|_| lane == MAIN);
+            let Some(record) = self.insert_chat_at(place, lane, name, broken.begin) else { return };
+            record.requested_model = requested_model;
+            (record.nameless, record.cut, record.closed) = (true, true, true);
+        }
+        let Some(record) = self.chats.get_mut(&chat) else { return };
+        record.begin = earlier(record.begin, broken.begin);
+        record.time.hold(broken.time);
+        record.streamed |= broken.streamed;
+        record.time_to_first_chunk_ms = record.time_to_first_chunk_ms.or(broken.time_to_first_chunk_ms);
+        self.touched.push(chat);
+    }
+
+    /// A request to the model left.
+    pub(crate) fn requested(&mut self, lane: LaneId, line: &wire::Line<'_>, time: Option<UnixNanos>) {
+        // Sub-agents' files do not say which requests were refused.
+        let Some(id) = line.request_id.some().filter(|_| lane == MAIN) else { return };
+        let requests = &mut self.cursor(lane, Source::Transcript).open_requests;
+        if requests.len() < RETRY_LIMIT && requests.iter().all(|open| *open.id != *id) {
+            requests.push(OpenRequest { id: id.into(), model: line.params.model.some().map(Into::into), time });
+        }
+    }
+
+    /// A message answers `request`. Those that left before it and were not refused broke in the middle, unless
+    /// another model was taken instead.
+    fn answered(&mut self, lane: LaneId, request: Option<&str>) {
+        let cursor = self.cursor(lane, Source::Transcript);
+        let requests = std::mem::take(&mut cursor.open_requests);
+        let answered = requests.iter().position(|open| Some(&*open.id) == request);
+        if let (Some(answered), None) = (answered, &cursor.fallback) {
+            let broke = requests.into_iter().take(answered);
+            cursor.broken = broke.map(OpenRequest::broke).collect();
+        }
+    }
+
+    /// The call that was under way when its process ended, if nothing of its answer was written.
+    pub(crate) fn unanswered_request(&mut self) {
+        let seen = self.cursor(MAIN, Source::Stream).last_message.clone();
+        let cursor = self.cursor(MAIN, Source::Transcript);
+        let open = std::mem::take(&mut cursor.open_requests).pop();
+        // Where the stream has gone further, the transcript was not read to its end.
+        let caught_up = seen.is_none() || cursor.last_message == seen;
+        let of_transcript = open.filter(|_| caught_up).map(|open| {
+            let mut broken = open.broke();
+            broken.time = cursor.last.max(broken.time);
+            (broken, cursor.last_message.clone())
+        });
+        let cursor = self.cursor(MAIN, Source::Stream);
+        let partial = cursor.partial.take_if(|partial| !partial.has_chat);
+        let of_stream = partial.map(|partial| {
+            let time_to_first_chunk_ms = partial.time_to_first_chunk_ms;
+            let (begin, time) = (partial.begin, partial.time);
+            let broken = Broken { time_to_first_chunk_ms, streamed: true, model: None, begin, time };
+            (broken, cursor.last_message.clone())
+        });
+        for (broken, last_message) in [of_stream, of_transcript].into_iter().flatten() {
+            let waited = matches!(self.run().standing, Standing::Waiting | Standing::Interrupted);
+            // A run is never named after a call that only one of the records knows.
+            let Some(last_message) = last_message.filter(|_| waited && self.run().key.is_some()) else { return };
+            // It is of the turn that was cut, even when its result closed that already.
+            let Some(turn) = self.run().turns.back_mut() else { return };
+            turn.closed = false;
+            let name = format!("cut after {last_message}");
+            let (turn, span) = self.turn_for(&name);
+            let place = Place { run: self.run_index(), turn, span };
+            self.broken_chat(place, MAIN, &name, broken);
+            if let Some(chat) = self.chats.get_mut(&key(&name)) {
+                chat.failure = Some(ErrorType::CANCELLED);
             }
-            let time = Stretch { start: partial.time, end: partial.time };
-            let Some(chat) = self.insert_chat(lane, &partial.message, partial.begin) else { continue };
-            chat.time = time;
-            chat.streamed = true;
-            chat.time_to_first_chunk_ms = partial.time_to_first_chunk_ms;
-            chat.failure = Some(ErrorType::CONNECTION);
-            chat.closed = true;
-            self.touched.push(key(&partial.message));
+            self.close_turn();
         }
     }
 
     /// What is still coming in when the record ends was cut.
     pub(crate) fn close_lane(&mut self, lane: LaneId) {
-        self.fail_partial(lane);
-        self.chats_of_broken(lane);
+        if let Some(partial) = self.cursor(lane, Source::Stream).partial.as_ref().filter(|partial| partial.has_chat) {
+            let chat = key(&partial.message);
+            if let Some(chat) = self.chats.get_mut(&chat) {
+                chat.cut = true;
+            }
+        }
         for source in [Source::Stream, Source::Transcript] {
             if let Some(chat) = self.cursor(lane, source).chat.take() {
                 self.close_chat(chat);
@@ -303,10 +444,14 @@ impl Session {
         let model = self.model.clone();
         let begin =
             time.map(|time| UnixNanos(time.0.saturating_sub(duration_ms.unwrap_or(0).saturating_mul(1_000_000))));
-        let before = self.cursor(MAIN, source).chat;
+        let cursor = self.cursor(MAIN, source);
+        cursor.open_requests.clear();
+        let (before, last_message) = (cursor.chat, cursor.last_message.clone());
         let Some(key) = self.chat(MAIN, source, id) else { return };
         // It interrupts no message of the main loop.
-        self.cursor(MAIN, source).chat = before.filter(|before| *before != key);
+        let cursor = self.cursor(MAIN, source);
+        cursor.chat = before.filter(|before| *before != key);
+        cursor.last_message = last_message;
         let Some(chat) = self.chats.get_mut(&key) else { return };
         chat.begin = begin.or(chat.begin);
         chat.time.hold(time);
@@ -327,7 +472,9 @@ impl Session {
     pub(crate) fn retry(&mut self, lane: LaneId, source: Source, line: &wire::Line<'_>, time: Option<UnixNanos>) {
         let http_status = line.error_status.count().or(line.error.status.count());
         let word = line.error.word.as_deref().unwrap_or_default();
-        let retries = &mut self.cursor(lane, source).retries;
+        let cursor = self.cursor(lane, source);
+        cursor.open_requests.pop();
+        let retries = &mut cursor.retries;
         let retry = Retry {
             attempt: line.attempt.count(),
             max_attempts: line.max_retries.count(),

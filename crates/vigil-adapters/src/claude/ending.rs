@@ -4,8 +4,8 @@ use super::ids::Ids;
 use super::records::{Chat, LaneId, MAIN, Retry, Run, Standing, Stretch, join_retries};
 use super::roll_up::{Bill, set_counts, set_totals};
 use super::session::{Session, Source};
-use super::telling::name;
-use super::tokens::{Totals, model_name};
+use super::telling::{name, word};
+use super::tokens::{Tokens, Totals, model_name};
 use crate::observer::Counters;
 use crate::outcome::{self, ProcessEnd, Said};
 use crate::summary::{Note, Summary};
@@ -22,10 +22,15 @@ impl Session {
             self.close_lane(lane);
         }
         self.unanswered_call();
+        if !self.stream_structured || self.progress.in_run() || !self.transcript_seen {
+            self.unanswered_request();
+        }
+        super::transcript::place_silent_run(self);
         let only = self.run_of_result();
         self.place_side_lanes(only);
+        self.find_cut_calls();
+        self.settle_unwritten();
         self.fail_cut_calls();
-        self.settle_compactions();
         self.tell_rest();
         self.tell_sub_agents();
         let mut summary = Summary { ..counters.summary(&self.options) };
@@ -75,8 +80,8 @@ impl Session {
     }
 
     /// A message that the transcript holds without its end, or dropped while it holds later ones, was cut in the
-    /// middle and asked for again. The program's totals leave its tokens out, and so do we.
-    fn fail_cut_calls(&mut self) {
+    /// middle.
+    fn find_cut_calls(&mut self) {
         if !self.progress.modern {
             return;
         }
@@ -86,8 +91,21 @@ impl Session {
         for chat in self.chats.values_mut() {
             let settled = chat.tokens.is_some() || chat.failure.is_some() || chat.compaction.is_some();
             let dropped = chat.lane == MAIN && !chat.in_transcript && last.is_some_and(|last| chat.order < last);
-            if !settled && (chat.in_transcript || dropped) {
-                chat.failure = Some(ErrorType::CONNECTION);
+            chat.cut |= !settled && (chat.in_transcript || dropped);
+        }
+    }
+
+    /// Calls that were cut failed: because the run was stopped, or else because the connection broke and they were
+    /// made again.
+    fn fail_cut_calls(&mut self) {
+        for chat in self.chats.values_mut().filter(|chat| chat.cut && chat.failure.is_none()) {
+            let run = self.runs.get(chat.run);
+            let stopped = run.is_some_and(|run| {
+                run.standing == Standing::Interrupted || run.results.failure == Some(ErrorType::CANCELLED)
+            });
+            // Whatever the totals held for it, it has no end of its own.
+            if chat.finish_reason.is_none() {
+                chat.failure = Some(if stopped { ErrorType::CANCELLED } else { ErrorType::CONNECTION });
             }
         }
     }
@@ -106,11 +124,19 @@ impl Session {
             }
             return None;
         }
-        let same = |run: &Run| match (&run.cost_state, &results.cumulative) {
-            (Some(state), Some(said)) => state.0.len() == said.0.len() && state.sum() == said.sum(),
-            _ => false,
+        let same = |run: usize| {
+            let counted = match &self.runs[run].cost_state {
+                Some(state) => state,
+                None if self.progress.modern => return false,
+                // Releases that write no totals do not continue them either.
+                None => &self.sum_of_calls(run),
+            };
+            results
+                .cumulative
+                .as_ref()
+                .is_some_and(|said| counted.0.len() == said.0.len() && counted.sum() == said.sum())
         };
-        let index = self.runs.iter().position(same).unwrap_or(self.runs.len() - 1);
+        let index = (0..self.runs.len()).find(|run| same(*run)).unwrap_or(self.runs.len() - 1);
         let run = &mut self.runs[index];
         run.results = results;
         if let (Some(failure), Standing::Failed(call)) = (&mut run.results.failure, &run.standing)
@@ -122,6 +148,17 @@ impl Session {
         self.tools.retain(|_, tool| tool.run == index);
         self.lanes.retain(|id, lane| *id == MAIN || lane.run == index);
         Some(index)
+    }
+
+    /// The tokens of the calls of a run that wait to be told.
+    fn sum_of_calls(&self, run: usize) -> Totals {
+        let mut sum = Totals::default();
+        for chat in self.chats.values().filter(|chat| chat.run == run) {
+            if let Some((tokens, _)) = chat.tokens {
+                sum.add(chat_model(chat), tokens, 0.0);
+            }
+        }
+        sum
     }
 
     /// Files that look like a sub-agent's and were started by no tool call hold calls on the side. They belong to
@@ -158,27 +195,30 @@ impl Session {
         }
     }
 
-    /// The one compaction of a run used what the totals hold and no call accounts for, where every other call
-    /// is known.
-    fn settle_compactions(&mut self) {
+    /// The one call of a run whose tokens no record holds used what the totals hold and no other call accounts for:
+    /// a compaction, or else a call that was cut.
+    fn settle_unwritten(&mut self) {
         for run in 0..self.runs.len() {
-            let mut compactions = self.chats.values().filter(|chat| chat.run == run && chat.compaction.is_some());
-            let (Some(one), None) = (compactions.next(), compactions.next()) else { continue };
-            let key = super::ids::key(&one.id);
-            let others = self.chats.values().filter(|chat| chat.run == run && chat.compaction.is_none());
+            let of_run = || self.chats.iter().filter(move |(_, chat)| chat.run == run && chat.tokens.is_none());
+            let compactions: Vec<u64> =
+                of_run().filter(|(_, chat)| chat.compaction.is_some()).map(|(key, _)| *key).collect();
+            let cut = || of_run().filter(|(_, chat)| chat.cut).map(|(key, _)| *key);
+            let unwritten = if compactions.is_empty() { cut().collect() } else { compactions };
+            let [one] = unwritten[..] else { continue };
             let mut accounted = self.runs[run].told.clone();
             let mut unknown = self.runs[run].calls_unknown;
-            for chat in others.filter(|chat| chat.failure.is_none()) {
+            for (_, chat) in self.chats.iter().filter(|(key, chat)| chat.run == run && **key != one) {
                 match chat.tokens {
                     Some((tokens, _)) => accounted.add(chat_model(chat), tokens, 0.0),
-                    None => unknown += 1,
+                    None => unknown += u64::from(chat.failure.is_none() && !chat.cut),
                 }
             }
             let Some((totals, _)) = self.totals_of(run).filter(|_| unknown == 0) else { continue };
             let Some(rest) = totals.since(&accounted) else { continue };
             let mut models = rest.0.iter();
             if let (Some((model, total)), None) = (models.next(), models.next())
-                && let Some(chat) = self.chats.get_mut(&key)
+                && let Some(chat) = self.chats.get_mut(&one)
+                && chat.provisional.is_none_or(|known| total.tokens.covers(&known))
             {
                 chat.model = Some(model.as_str().into());
                 chat.tokens = Some((total.tokens, UsageSource::Total));
@@ -196,6 +236,9 @@ impl Session {
             Some(base) => totals.since(base).unwrap_or_else(|| totals.clone()),
             None => totals.clone(),
         };
+        if let Some(turn_only) = self.turn_only(run) {
+            return Some((turn_only.clone(), UsageSource::Total));
+        }
         if let Some(cumulative) = &run.results.cumulative {
             return Some((continued(cumulative), UsageSource::Total));
         }
@@ -205,6 +248,14 @@ impl Session {
             return Some((continued(state), UsageSource::Total));
         }
         None
+    }
+
+    /// What a process used whose totals continue an earlier process that nothing else tells of.
+    fn turn_only<'r>(&self, run: &'r Run) -> Option<&'r Totals> {
+        let results = &run.results;
+        let turn_only = results.turn_only.as_ref().filter(|_| results.count == 1 && results.since.is_none())?;
+        let continues = results.cumulative.as_ref().is_some_and(|totals| totals.sum() != turn_only.sum());
+        (continues && run.base.is_none() && !self.transcript_seen).then_some(turn_only)
     }
 
     /// Tells a run and its turns. Returns its totals where they are known.
@@ -261,11 +312,20 @@ impl Session {
         });
         if let Some((totals, source)) = &known {
             set_totals(&mut attributes, totals, Some(*source));
-            self.compare(run, totals, summary);
+            let unattributed = self.compare(run, totals, summary).usage();
+            for (key, tokens) in [
+                (attr::VIGIL_USAGE_UNATTRIBUTED_INPUT_TOKENS, unattributed.input()),
+                (attr::VIGIL_USAGE_UNATTRIBUTED_OUTPUT_TOKENS, unattributed.output()),
+            ] {
+                attributes.set_some(key, tokens.filter(|tokens| *tokens > 0));
+            }
         } else if run.calls_unknown > 0 {
             summary.notes.push(Note::OutputUnknown { calls: run.calls_unknown });
         }
-        let reported = reported_usd(run, self.progress.copied > 0 && index == 0);
+        let reported = match self.turn_only(run) {
+            Some(_) => None,
+            None => reported_usd(run, self.progress.copied > 0 && index == 0),
+        };
         attributes.set_some(attr::VIGIL_COST_REPORTED_USD, reported);
 
         add_to(summary, &counts, turns, reported);
@@ -297,7 +357,7 @@ impl Session {
         attributes.set_some(attr::GEN_AI_REQUEST_MODEL, self.model.as_deref().map(|model| name(model_name(model))));
         attributes.set(attr::VIGIL_AGENT_KIND, AgentKind::Main);
         attributes.set_some(attr::VIGIL_AGENT_VERSION, self.version.as_deref().map(name));
-        attributes.set_some(attr::VIGIL_PERMISSION_MODE, self.permission_mode.as_deref().map(sanitise));
+        attributes.set_some(attr::VIGIL_PERMISSION_MODE, self.permission_mode.as_deref().and_then(word));
         counters.set_on(&mut attributes, &self.options, self.unknown_events);
         set_process_end(&mut attributes, end);
         attributes
@@ -316,18 +376,21 @@ impl Session {
             Standing::Answered | Standing::Nothing if !self.stream_structured => return Said::Success,
             _ => return Said::Nothing,
         };
-        // A stream that ends without a result was cut, unless the transcript knows how the run ended.
-        if self.stream_structured && !self.transcript_seen { Said::Nothing } else { Said::Failure(failure) }
+        // A stream that ends without a result was cut, unless something else tells how the run ended.
+        let cut = self.stream_structured && !self.transcript_seen && run.standing != Standing::Interrupted;
+        if cut { Said::Nothing } else { Said::Failure(failure) }
     }
 
-    /// Notes where recorded calls and the agent's totals differ.
-    fn compare(&self, run: &Run, totals: &Totals, summary: &mut Summary) {
+    /// Notes where recorded calls and the agent's totals differ. Returns what no recorded call accounts for.
+    fn compare(&self, run: &Run, totals: &Totals, summary: &mut Summary) -> Tokens {
+        let mut unattributed = Tokens::default();
         if run.calls_unknown > 0 || !self.transcript_seen {
-            return;
+            return unattributed;
         }
         for (model, total) in &totals.0 {
             let told = run.told.get(model);
             let rest = total.tokens.minus(told);
+            unattributed = unattributed.plus(rest);
             if !total.tokens.covers(&told) {
                 summary.notes.push(Note::BeyondTotal { model: model.clone() });
             } else if rest.input + rest.output + rest.cache_read + rest.cache_write > 0 {
@@ -337,6 +400,7 @@ impl Session {
         for model in run.told.0.keys().filter(|model| !totals.0.contains_key(*model)) {
             summary.notes.push(Note::BeyondTotal { model: model.clone() });
         }
+        unattributed
     }
 
     fn sum_up(&self, summary: &mut Summary, totals: &Totals, totals_known: bool) {

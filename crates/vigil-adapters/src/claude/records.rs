@@ -94,6 +94,8 @@ pub(crate) struct Results {
     /// The last totals, which may continue an earlier process.
     pub(crate) cumulative: Option<Totals>,
     pub(crate) cumulative_usd: Option<f64>,
+    /// What the last one's own turn used, where that is all its process did.
+    pub(crate) turn_only: Option<Totals>,
 }
 
 /// The last thing that happened in the main loop.
@@ -172,8 +174,31 @@ pub(crate) struct Cursor {
     pub(crate) chat: Option<u64>,
     /// The partial message that is coming in.
     pub(crate) partial: Option<Partial>,
-    /// Partial messages that broke off before their first block.
-    pub(crate) broken: Vec<Partial>,
+    /// Calls that broke off before their first block.
+    pub(crate) broken: Vec<Broken>,
+    /// Requests that left and were neither answered nor refused yet, in order.
+    pub(crate) open_requests: Vec<OpenRequest>,
+    /// The last message, by its id.
+    pub(crate) last_message: Option<Box<str>>,
+}
+
+/// A call that broke off before its first block.
+#[derive(Debug, Default)]
+pub(crate) struct Broken {
+    pub(crate) time_to_first_chunk_ms: Option<f64>,
+    pub(crate) streamed: bool,
+    pub(crate) model: Option<Box<str>>,
+    pub(crate) begin: Option<UnixNanos>,
+    /// When it was last heard of.
+    pub(crate) time: Option<UnixNanos>,
+}
+
+/// A request whose answer is awaited.
+#[derive(Debug)]
+pub(crate) struct OpenRequest {
+    pub(crate) id: Box<str>,
+    pub(crate) model: Option<Box<str>>,
+    pub(crate) time: Option<UnixNanos>,
 }
 
 /// A message whose parts are streamed.
@@ -185,6 +210,13 @@ pub(crate) struct Partial {
     pub(crate) time: Option<UnixNanos>,
     /// A block of it was told, so that there is a chat.
     pub(crate) has_chat: bool,
+}
+
+impl OpenRequest {
+    /// The call it made, which broke.
+    pub(crate) fn broke(self) -> Broken {
+        Broken { model: self.model, begin: self.time, time: self.time, ..Broken::default() }
+    }
 }
 
 /// One attempt of a call that failed and is made again.
@@ -246,6 +278,8 @@ pub(crate) struct Chat {
     pub(crate) parent_turn: Option<SpanId>,
     pub(crate) model: Option<Box<str>>,
     pub(crate) requested_model: Option<Box<str>>,
+    /// The id is made up: the call has no message.
+    pub(crate) nameless: bool,
     /// When its request left, as well as that is known.
     pub(crate) begin: Option<UnixNanos>,
     /// When its blocks were complete.
@@ -264,6 +298,8 @@ pub(crate) struct Chat {
     pub(crate) compaction: Option<Compaction>,
     /// No more blocks will come.
     pub(crate) closed: bool,
+    /// It broke off in the middle, as far as the stream tells.
+    pub(crate) cut: bool,
     /// The transcript knows it.
     pub(crate) in_transcript: bool,
 }

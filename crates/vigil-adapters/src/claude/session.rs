@@ -240,6 +240,12 @@ impl Session {
         (turn.number, ids.map(|ids| ids.turn(turn_key)))
     }
 
+    /// The turn of the current run in which something happened: the first that ended later.
+    pub(crate) fn turn_at(&self, time: Option<UnixNanos>) -> Option<&Turn> {
+        let turns = &self.runs.last()?.turns;
+        turns.iter().find(|turn| time.is_some() && turn.time.end >= time).or(turns.back())
+    }
+
     /// A run that began earlier than anything in it was seen.
     pub(crate) fn run_began(&mut self, run: usize, time: Option<UnixNanos>) {
         if let Some(run) = self.runs.get_mut(run) {

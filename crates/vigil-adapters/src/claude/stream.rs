@@ -58,6 +58,10 @@ fn assistant(session: &mut Session, line: &wire::Line<'_>, time: Option<UnixNano
 fn user(session: &mut Session, line: &wire::Line<'_>, time: Option<UnixNanos>) {
     let Some(lane) = lane_of(session, line) else { return };
     if !session.tool_results(lane, Source::Stream, line, time) {
+        let blocks = &line.message.content.blocks.0;
+        if lane == MAIN && blocks.first().is_some_and(|block| block.text.starts_with(wire::INTERRUPTED)) {
+            session.run().standing = Standing::Interrupted;
+        }
         session.advance(lane, Source::Stream, time);
     }
 }
@@ -93,7 +97,8 @@ fn system(session: &mut Session, line: &wire::Line<'_>, time: Option<UnixNanos>)
         | "local_command"
         | "api_error"
         | "stop_hook_summary"
-        | "turn_duration" => {}
+        | "turn_duration"
+        | "notification" => {}
         _ => session.unknown_events += 1,
     }
 }
@@ -158,6 +163,15 @@ fn partial(session: &mut Session, line: &wire::Line<'_>, time: Option<UnixNanos>
     }
 }
 
+/// What a process without sub-agents used, from the turn's own usage: where the totals name one model and hold
+/// more, they continue an earlier process.
+fn turn_only(line: &wire::Line<'_>, entries: &[(std::borrow::Cow<'_, str>, wire::ModelUsage<'_>)]) -> Option<Totals> {
+    let ([(model, _)], Some(0)) = (entries, line.subagent_stats.spawned.count()) else { return None };
+    let mut totals = Totals::default();
+    totals.add(model, Tokens::of_message(&line.usage)?, 0.0);
+    Totals::of(entries).since(&totals).map(|_| totals)
+}
+
 /// The end of a turn. There may be several, late, and with totals that continue an earlier process.
 fn result(session: &mut Session, line: &wire::Line<'_>, time: Option<UnixNanos>) {
     if let Some(uuid) = line.uuid.some()
@@ -172,7 +186,9 @@ fn result(session: &mut Session, line: &wire::Line<'_>, time: Option<UnixNanos>)
         Standing::Failed(error) => Some(error.clone()),
         _ => None,
     };
-    let failure = line.is_error.is_set().then(|| failure::of_result(line, call));
+    // Releases up to 2.0 end at a limit without calling it an error.
+    let failed = line.is_error.is_set() || line.subtype.or_empty().starts_with("error_");
+    let failure = failed.then(|| failure::of_result(line, call));
     // A result without messages may belong to any process the session file shows.
     let run = session.run_index();
     let results = if session.stream_structured { &mut session.runs[run].results } else { &mut session.lone_results };
@@ -184,6 +200,7 @@ fn result(session: &mut Session, line: &wire::Line<'_>, time: Option<UnixNanos>)
     if let Some(entries) = &line.model_usage.0 {
         results.cumulative = Some(Totals::of(entries));
         results.cumulative_usd = line.total_cost_usd.float();
+        results.turn_only = turn_only(line, entries);
     }
     results.failure = failure.clone();
     results.failed_by_api = line.terminal_reason.get() == Some("api_error");

@@ -36,6 +36,11 @@ pub(crate) fn name(text: &str) -> Text {
     name.into()
 }
 
+/// A word from outside; nothing where it is a text, which might be anything.
+pub(crate) fn word(text: &str) -> Option<Text> {
+    Some(sanitise(text)).filter(|word| !word.is_empty()).map(Text::from)
+}
+
 /// Start and end of a span of which either may be unknown, in order.
 fn ends(start: Option<UnixNanos>, end: Option<UnixNanos>, fallback: UnixNanos) -> (UnixNanos, UnixNanos) {
     let start = start.or(end).unwrap_or(fallback);
@@ -66,6 +71,8 @@ impl Session {
             } else if let Some(tool) = self.tools.get(&key)
                 && (tool.end.is_some() && tool.time.start.is_some() && tool.time.end.is_some())
                 && self.lane_is_placed(tool.lane)
+                // A sub-agent whose call failed may have been stopped a moment later.
+                && (tool.end == Some(ToolEnd::Ok) || self.lane_of_tool(&tool.id).is_none())
             {
                 ready.push((tool.order, key));
             }
@@ -276,7 +283,7 @@ impl Session {
     /// Writes the tokens and the cost of a chat, and adds them to the sums.
     fn tell_tokens(&mut self, chat: &Chat, attributes: &mut Attributes) {
         let model = chat.model.as_deref().or(chat.requested_model.as_deref()).map(model_name).unwrap_or_default();
-        let known = chat.tokens.filter(|_| chat.failure.is_none());
+        let known = chat.tokens;
         if let Some((tokens, source)) = known {
             let usage = tokens.usage();
             usage.set_on_call(attributes);
@@ -334,14 +341,14 @@ impl Session {
                 |attributes| {
                     attributes.set(attr::VIGIL_FALLBACK_FROM_MODEL, name(model_name(&fallback.from)));
                     attributes.set(attr::VIGIL_FALLBACK_TO_MODEL, name(model_name(&fallback.to)));
-                    attributes.set(attr::VIGIL_FALLBACK_TRIGGER, sanitise(&fallback.trigger));
+                    attributes.set_some(attr::VIGIL_FALLBACK_TRIGGER, word(&fallback.trigger));
                 },
             );
         }
         if let Some(compaction) = &chat.compaction {
             let span = chat.parent_turn.and_then(|turn| self.context(turn)).unwrap_or(context);
             self.event(EventKind::Compaction, Severity::Info, span, compaction.time.unwrap_or(end), |attributes| {
-                attributes.set(attr::VIGIL_COMPACTION_TRIGGER, sanitise(&compaction.trigger));
+                attributes.set_some(attr::VIGIL_COMPACTION_TRIGGER, word(&compaction.trigger));
                 attributes.set_some(attr::VIGIL_COMPACTION_PRE_TOKENS, compaction.pre_tokens);
                 attributes.set_some(attr::VIGIL_COMPACTION_POST_TOKENS, compaction.post_tokens);
                 attributes.set_some(attr::VIGIL_COMPACTION_DURATION_MS, compaction.duration_ms);
@@ -371,9 +378,11 @@ impl Session {
         let run_end = self.runs.get(tool.run).and_then(|run| run.time.end).or(self.ended_at);
         let known_end = tool.time.end.or(run_end.filter(|_| tool.end.is_none()));
         // Releases without times on messages: the sub-agent it started has some.
-        let sub_agent = self.lane_of_tool(&tool.id).and_then(|lane| self.lanes.get(&lane)).map(|lane| lane.time);
-        let known_start = tool.time.start.or(sub_agent.and_then(|time| time.start));
-        let (start, finish) = ends(known_start, known_end, self.fallback_time());
+        let sub_agent = self.lane_of_tool(&tool.id).and_then(|lane| self.lanes.get(&lane));
+        let known_start = tool.time.start.or(sub_agent.and_then(|lane| lane.time.start));
+        // A call that waits for its sub-agent lasts as long.
+        let sub_end = sub_agent.filter(|lane| !lane.asynchronous).and_then(|lane| lane.time.end);
+        let (start, finish) = ends(known_start, known_end.max(sub_end), self.fallback_time());
         let (outcome, status) = match end {
             ToolEnd::Ok => (Outcome::Ok, ToolStatus::Ok),
             ToolEnd::Failed => (Outcome::Error(ErrorType::TOOL_ERROR), ToolStatus::Error),
@@ -394,7 +403,7 @@ impl Session {
         attributes.set(attr::GEN_AI_TOOL_NAME, target.clone());
         attributes.set(attr::GEN_AI_TOOL_TYPE, ToolType::Function);
         attributes.set_some(attr::VIGIL_PERMISSION_DECISION, tool.decision);
-        attributes.set_some(attr::VIGIL_PERMISSION_SOURCE, tool.decision_source.as_deref().map(sanitise));
+        attributes.set_some(attr::VIGIL_PERMISSION_SOURCE, tool.decision_source.as_deref().and_then(word));
 
         let held = [&tool.content.arguments, &tool.content.result].into_iter().flatten().map(|text| text.len()).sum();
         self.content_bytes = self.content_bytes.saturating_sub(held);

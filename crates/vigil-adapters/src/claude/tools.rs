@@ -83,17 +83,22 @@ impl Session {
         line: &wire::Line<'_>,
         time: Option<UnixNanos>,
     ) -> bool {
-        let mut any = false;
+        let (mut any, mut happened) = (false, false);
         for block in &line.message.content.blocks.0 {
             if block.kind.or_empty() != "tool_result" {
                 continue;
             }
             any = true;
+            // The next process writes this for a call that its own died with: no time of it is the call's.
+            if block.text.starts_with("[Tool call interrupted: the session ended") {
+                continue;
+            }
+            happened = true;
             if let Some(id) = block.tool_use_id.some() {
                 self.tool_result(id, block, line, time);
             }
         }
-        if any {
+        if happened {
             self.advance(lane, source, time);
             if lane == MAIN {
                 self.run().standing = Standing::Waiting;

@@ -19,8 +19,14 @@ pub(crate) struct Progress {
     in_run: bool,
     /// That process was met.
     seen_run: bool,
+    /// Messages of other processes were met.
+    foreign: bool,
     /// The totals of a process were written: the next prompt is another process's.
     after_cost_state: bool,
+    /// The last prompt was written: the process may have ended.
+    after_last_prompt: bool,
+    /// The line of the last prompt.
+    prompt_line: Option<u64>,
     /// When the prompt of the next message was queued and read.
     prompt: Option<UnixNanos>,
     /// The first thing the file was written for. What is older was copied from another session.
@@ -32,6 +38,13 @@ pub(crate) struct Progress {
     pub(crate) last_told_order: Option<u64>,
     /// A budget was set.
     pub(crate) has_budget: bool,
+}
+
+impl Progress {
+    /// Whether the lines read last are of the process the stream shows.
+    pub(crate) fn in_run(&self) -> bool {
+        self.in_run
+    }
 }
 
 /// The message of a line that is ahead of the stream: the process being watched wrote it, and its stream has not
@@ -80,6 +93,7 @@ pub(crate) fn main_line(session: &mut Session, line: &wire::Line<'_>) {
             request(session, MAIN, line, time);
         }
         "cost-state" => cost_state(session, line),
+        "last-prompt" => session.progress.after_last_prompt = true,
         "attachment" => match line.attachment.kind.or_empty() {
             "max_turns_reached" if builds(session) || session.progress.in_run => {
                 session.run().standing = Standing::Limit(ErrorType::MAX_TURNS);
@@ -161,7 +175,6 @@ fn other(session: &mut Session, kind: &str) {
             | "api-request-shape"
             | "api-request-blob"
             | "tools-used"
-            | "last-prompt"
             | "mode"
             | "permission-mode"
             | "file-history-snapshot"
@@ -180,6 +193,9 @@ fn other(session: &mut Session, kind: &str) {
 fn boundary(session: &mut Session, time: Option<UnixNanos>) {
     if session.progress.after_cost_state {
         session.progress.after_cost_state = false;
+        if builds(session) || session.progress.in_run {
+            session.unanswered_request();
+        }
         if builds(session) {
             session.next_run();
         } else {
@@ -208,12 +224,10 @@ fn user(session: &mut Session, line: &wire::Line<'_>, time: Option<UnixNanos>) {
     });
     match kind {
         _ if line.is_meta.is_set() => {}
-        Some(PromptKind::CommandOutput) | None => {}
-        Some(PromptKind::Interrupted) => {
-            if ours {
-                session.run().standing = Standing::Interrupted;
-            }
-        }
+        Some(PromptKind::CommandOutput) => answered_by_program(session),
+        None => {}
+        Some(PromptKind::Interrupted) if ours => session.run().standing = Standing::Interrupted,
+        Some(PromptKind::Interrupted) => {}
         Some(PromptKind::Prompt | PromptKind::Command) => prompt(session, line, time),
     }
     if ours {
@@ -223,8 +237,25 @@ fn user(session: &mut Session, line: &wire::Line<'_>, time: Option<UnixNanos>) {
     }
 }
 
+/// A command that the program carries out itself is done.
+fn answered_by_program(session: &mut Session) {
+    if builds(session) && session.run().standing == Standing::Waiting {
+        session.run().standing = Standing::Answered;
+    }
+}
+
 fn prompt(session: &mut Session, line: &wire::Line<'_>, time: Option<UnixNanos>) {
+    let line_key = line.uuid.some().map(key);
+    if line_key.is_some() && session.progress.prompt_line == line_key {
+        return;
+    }
+    session.progress.prompt_line = line_key;
     boundary(session, time);
+    if was_killed(session, time) {
+        session.progress.after_cost_state = true;
+        let prompt = session.progress.prompt;
+        boundary(session, prompt);
+    }
     if !builds(session) {
         return;
     }
@@ -237,14 +268,30 @@ fn prompt(session: &mut Session, line: &wire::Line<'_>, time: Option<UnixNanos>)
         turn.time.hold(time);
         return;
     }
-    // Releases that write no totals: every prompt given on the command line is another process.
-    if !session.progress.modern && !fresh && line.entrypoint.get() == Some("sdk-cli") {
+    if !session.progress.modern && !fresh && line.entrypoint.get() == Some("sdk-cli") && ended_before(session, line) {
         session.next_run();
     }
+    session.progress.after_last_prompt = false;
     let start = session.progress.prompt.take();
     session.begin_turn(start.or(time));
     let run = session.run_index();
     session.run_began(run, start.or(time));
+}
+
+/// Whether the process before a prompt was killed, so that it wrote no totals: the prompt was given after all that
+/// is known of it, and it had not answered yet.
+fn was_killed(session: &mut Session, time: Option<UnixNanos>) -> bool {
+    let given = session.progress.prompt.or(time);
+    let (last, run) = (session.cursor(MAIN, Source::Transcript).last, session.run());
+    let unanswered = matches!(run.standing, Standing::Waiting | Standing::ToolsAsked) && run.key.is_some();
+    unanswered && given > last && (builds(session) || session.progress.in_run)
+}
+
+/// Whether the process before a prompt had ended, in releases that write no totals. From 2.1 they write the last
+/// prompt when they end, unless they are killed; before, every prompt counts as another process's.
+fn ended_before(session: &mut Session, line: &wire::Line<'_>) -> bool {
+    let goes_on = session.run().standing == Standing::Answered && !line.version.or_empty().starts_with("2.0.");
+    session.progress.after_last_prompt || !goes_on
 }
 
 fn assistant(session: &mut Session, line: &wire::Line<'_>, time: Option<UnixNanos>) {
@@ -258,7 +305,8 @@ fn assistant(session: &mut Session, line: &wire::Line<'_>, time: Option<UnixNano
     if let Some(turn) = known {
         meet_run(session, turn);
     } else if session.told.contains(message) {
-        meet_run(session, 0);
+        let turn = session.turn_at(time).map_or(0, |turn| turn.number);
+        meet_run(session, turn);
     } else if !session.progress.in_run
         || (session.has_result && !session.has_gap)
         || line.message.model.or_empty() == super::session::SYNTHETIC
@@ -288,14 +336,29 @@ fn meet_run(session: &mut Session, turn: u64) {
     }
 }
 
+/// A process that showed no message is that of the last prompt, where no other process's messages are there.
+pub(crate) fn place_silent_run(session: &mut Session) {
+    let silent = session.stream_structured && !session.progress.seen_run && session.run().key.is_none();
+    if silent && !session.progress.foreign {
+        let (prompt, last) = (session.progress.prompt, session.cursor(MAIN, Source::Transcript).last);
+        let time = &mut session.run().time;
+        time.hold(prompt);
+        time.hold(last.filter(|last| prompt.is_some_and(|prompt| *last >= prompt)));
+    }
+}
+
 fn forget_pending(session: &mut Session) {
     session.progress.prompt = None;
+    session.progress.foreign = true;
     let cursor = session.cursor(MAIN, Source::Transcript);
     (cursor.request, cursor.request_model, cursor.fallback) = (None, None, None);
     cursor.retries.clear();
+    cursor.open_requests.clear();
+    cursor.broken.clear();
 }
 
 fn request(session: &mut Session, lane: LaneId, line: &wire::Line<'_>, time: Option<UnixNanos>) {
+    session.requested(lane, line, time);
     let cursor = session.cursor(lane, Source::Transcript);
     cursor.request = cursor.request.or(time);
     if let Some(model) = line.params.model.some() {
@@ -311,6 +374,10 @@ fn system(session: &mut Session, line: &wire::Line<'_>, time: Option<UnixNanos>)
             let Some(id) = line.uuid.some() else { return };
             if builds(session) {
                 if line.compact.trigger.get() == Some("manual") {
+                    if !session.progress.modern && session.progress.after_last_prompt && session.run().key.is_some() {
+                        session.next_run();
+                    }
+                    session.progress.after_last_prompt = false;
                     let start = session.progress.prompt.take();
                     session.close_turn();
                     session.begin_turn(start.or(time));
@@ -328,7 +395,8 @@ fn system(session: &mut Session, line: &wire::Line<'_>, time: Option<UnixNanos>)
                 forget_pending(session);
             }
         }
-        "stop_hook_summary" | "turn_duration" | "informational" | "local_command" | "model_refusal_no_fallback" => {}
+        "stop_hook_summary" | "turn_duration" | "informational" | "model_refusal_no_fallback" => {}
+        "local_command" => answered_by_program(session),
         _ => session.unknown_events += 1,
     }
 }

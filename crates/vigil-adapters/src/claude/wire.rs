@@ -62,6 +62,8 @@ record! {
         "event" => event: Event<'a>,
         "ttft_ms" => ttft_ms: Number,
         // requests, attachments, queue
+        "id" => request_id: Str<'a>,
+        "requestRef" => request_ref: Str<'a>,
         "params" => params: Params<'a>,
         "attachment" => attachment: Attachment<'a>,
         "operation" => operation: Str<'a>,
@@ -74,6 +76,15 @@ record! {
         "permissionMode" => permission_mode: Str<'a>,
         "permission_denials" => permission_denials: List<Denial<'a>>,
         "stop_reason" => stop_reason: Str<'a>,
+        "usage" => usage: Usage<'a>,
+        "subagent_stats" => subagent_stats: SubAgentStats<'a>,
+    }
+}
+
+record! {
+    /// How many sub-agents a process started.
+    SubAgentStats {
+        "spawned" => spawned: Number,
     }
 }
 

@@ -10,6 +10,7 @@
 //! The child's bytes, signals and exit status come first. When nothing can be prepared (no thread, no pipe) the
 //! command is run unobserved.
 
+mod aside;
 mod child;
 mod observe;
 mod plan;
@@ -115,7 +116,7 @@ impl Prepared {
         let exit_status = Arc::new(AtomicU8::new(0));
         let signal_thread = SignalThread::start(signals, {
             let exit_status = Arc::clone(&exit_status);
-            #[expect(clippy::exit, reason = "asked to end while delivering: the command is done, its status stands")]
+            // Asked to end while delivering: the command is done, and its status stands.
             move || std::process::exit(i32::from(exit_status.load(Ordering::Relaxed)))
         })?;
         // Claude's spans get their ids from its session, so no context made here would be its own.

@@ -81,7 +81,7 @@ pub(crate) fn output(command: &[OsString], choice: StdoutChoice) -> std::io::Res
     if inherit {
         return Ok((Output::Inherited, None));
     }
-    let (read, write) = pump::child_pipe()?;
+    let (read, write) = pump::large_pipe()?;
     // A terminal may be both and yet stderr stays on it: what is said there is for the person in front of it.
     let one_file = !stderr.is_terminal() && same_file(stdout.as_fd(), stderr.as_fd());
     let for_stderr = if one_file { Some(write.try_clone()?) } else { None };

@@ -2,7 +2,8 @@
 //!
 //! One thread reads what the child writes into our pipe and writes it to our stdout before anybody looks at it.
 //! While the observer wants the bytes it gets each buffer afterwards through the [`Tap`]; once it says that this
-//! is no agent's output, pipe and stdout are joined in the kernel (`splice`) where they can be.
+//! is no agent's output, pipe and stdout are joined in the kernel (`splice`) where they can be. So they are while
+//! more comes than can be observed, and only the end is kept for the observer (see [`super::aside`]).
 //!
 //! What ends it:
 //! - the pipe's end, when the child and everyone it gave the pipe to have closed it;
@@ -11,7 +12,8 @@
 //! - the child ended but somebody else still holds the pipe: what was in the pipe is passed on, then up to
 //!   [`GRACE`] more, then the pipe is handed back open ([`Ended::LeftOpen`]).
 
-use super::tap::{ClosesTap, Tap};
+use super::aside::Aside;
+use super::tap::{ClosesTap, Pace, Tap};
 use crate::system;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::FileType;
@@ -23,6 +25,9 @@ use std::time::{Duration, Instant};
 pub(crate) const GRACE: Duration = Duration::from_millis(200);
 /// What our pipe holds, where the system allows: 1 MiB.
 const PIPE_BYTES: usize = 1 << 20;
+
+/// After so long a pause in output that was skipped, its end is observed: 100 ms.
+const CALM: Duration = Duration::from_millis(100);
 
 /// How passing on ended.
 #[derive(Debug)]
@@ -37,8 +42,8 @@ pub(crate) enum Ended {
     LeftOpen(OwnedFd),
 }
 
-/// A pipe for the child to write into, larger than usual so that child and pump seldom wait for each other.
-pub(crate) fn child_pipe() -> std::io::Result<(OwnedFd, OwnedFd)> {
+/// A pipe that is larger than usual, so that its two sides seldom wait for each other. Ends: read, write.
+pub(crate) fn large_pipe() -> std::io::Result<(OwnedFd, OwnedFd)> {
     let (read, write) = std::io::pipe().map(|(read, write)| (OwnedFd::from(read), OwnedFd::from(write)))?;
     #[cfg(target_os = "linux")]
     {
@@ -52,29 +57,25 @@ pub(crate) fn child_pipe() -> std::io::Result<(OwnedFd, OwnedFd)> {
 /// ended.
 pub(crate) fn pass_on(source: OwnedFd, sink: BorrowedFd<'_>, child_gone: BorrowedFd<'_>, tap: &Tap) -> Ended {
     let _closes = ClosesTap(tap);
-    let mut pump = Pump { source, sink, tap, sink_is_pipe: is_pipe(sink), splices: cfg!(target_os = "linux") };
-    let mut waiting = Waiting::ForChild;
-    let mut buffer = tap.buffer();
-    loop {
-        let step = match pump.next_event(child_gone, &waiting) {
-            Event::ChildGone => {
-                let in_pipe = rustix::io::ioctl_fionread(&pump.source).unwrap_or(0);
-                waiting = Waiting::ForPipe { until: system::instant() + GRACE, in_pipe };
-                continue;
-            }
-            Event::Output => pump.pass_some(&mut buffer),
-            Event::ReaderGone => Err(Ended::ReaderGone),
-            Event::Silence => return Ended::LeftOpen(pump.source),
-        };
-        match step {
-            Ok(0) => return Ended::Complete,
-            Ok(bytes) => waiting.count(bytes),
-            Err(ended) => {
-                pump.observe_the_rest(&mut buffer);
-                return ended;
-            }
+    let splices = cfg!(target_os = "linux");
+    let mut pump = Pump { source, sink, tap, sink_is_pipe: is_pipe(sink), splices, aside: None, buffer: tap.buffer() };
+    let ended = pump.run(child_gone);
+    pump.observe_what_was_kept();
+    match ended {
+        Stopped::Complete => Ended::Complete,
+        Stopped::LeftOpen => Ended::LeftOpen(pump.source),
+        Stopped::Failed(error) => {
+            pump.observe_the_rest();
+            if error == Errno::PIPE { Ended::ReaderGone } else { Ended::Failed(error) }
         }
     }
+}
+
+/// Why the pump stopped. A reader that went away is a failure with `EPIPE`.
+enum Stopped {
+    Complete,
+    LeftOpen,
+    Failed(Errno),
 }
 
 /// What the pump waits for besides output.
@@ -106,28 +107,45 @@ struct Pump<'a> {
     tap: &'a Tap,
     sink_is_pipe: bool,
     splices: bool,
+    /// The end of what is skipped, while output is.
+    aside: Option<Aside>,
+    buffer: Vec<u8>,
 }
 
 impl Pump<'_> {
+    fn run(&mut self, child_gone: BorrowedFd<'_>) -> Stopped {
+        let mut waiting = Waiting::ForChild;
+        loop {
+            match self.next_event(child_gone, &waiting) {
+                Event::ChildGone => {
+                    let in_pipe = rustix::io::ioctl_fionread(&self.source).unwrap_or(0);
+                    waiting = Waiting::ForPipe { until: system::instant() + GRACE, in_pipe };
+                }
+                Event::Output => match self.pass_some() {
+                    Ok(0) => return Stopped::Complete,
+                    Ok(bytes) => waiting.count(bytes),
+                    Err(error) => return Stopped::Failed(error),
+                },
+                Event::ReaderGone => return Stopped::Failed(Errno::PIPE),
+                Event::Silence if matches!(waiting, Waiting::ForChild) => self.observe_what_was_kept(),
+                Event::Silence => return Stopped::LeftOpen,
+            }
+        }
+    }
+
     fn next_event(&self, child_gone: BorrowedFd<'_>, waiting: &Waiting) -> Event {
         loop {
-            let timeout = match waiting {
-                Waiting::ForChild => None,
+            let (timeout, count) = match waiting {
+                Waiting::ForChild => (self.aside.is_some().then_some(CALM), 3),
                 Waiting::ForPipe { in_pipe: 1.., .. } => return Event::Output,
-                Waiting::ForPipe { until, .. } => {
-                    let left = until.saturating_duration_since(system::instant());
-                    if left.is_zero() {
-                        return Event::Silence;
-                    }
-                    Timespec::try_from(left).ok()
-                }
+                Waiting::ForPipe { until, .. } => (Some(until.saturating_duration_since(system::instant())), 2),
             };
+            let timeout = timeout.and_then(|time| Timespec::try_from(time).ok());
             let mut watched = [
                 PollFd::new(&self.source, PollFlags::IN),
                 PollFd::from_borrowed_fd(self.sink, PollFlags::empty()),
                 PollFd::from_borrowed_fd(child_gone, PollFlags::IN),
             ];
-            let count = if timeout.is_some() { 2 } else { 3 };
             match poll(&mut watched[..count], timeout.as_ref()) {
                 // Interrupted, or out of kernel memory for a moment: look again.
                 Err(_) => {}
@@ -149,50 +167,105 @@ impl Pump<'_> {
     }
 
     /// Passes on what is there; 0 means the pipe's end.
-    fn pass_some(&mut self, buffer: &mut Vec<u8>) -> Result<usize, Ended> {
-        if self.splices && !self.tap.is_watched() {
-            match self.splice() {
-                Ok(bytes) => return Ok(bytes),
-                Err(Errno::INTR) => return self.pass_some(buffer),
+    fn pass_some(&mut self) -> rustix::io::Result<usize> {
+        while self.splices {
+            let passed = if !self.tap.is_watched() {
+                self.splice(PIPE_BYTES)
+            } else {
+                match self.tap.pace() {
+                    Pace::Overtaken => self.pass_by(),
+                    Pace::CaughtUp => {
+                        self.observe_what_was_kept();
+                        break;
+                    }
+                    Pace::KeepsUp => break,
+                }
+            };
+            match passed {
+                Err(Errno::INTR) => {}
                 // Not every stdout can be joined to a pipe: not a terminal, not a file opened to append.
                 Err(_) => self.splices = false,
+                passed => return passed,
             }
         }
-        let length = match retry(|| rustix::io::read(&self.source, buffer.as_mut_slice())) {
+        self.observe_what_was_kept();
+        let length = match retry(|| rustix::io::read(&self.source, self.buffer.as_mut_slice())) {
             Ok(0) | Err(_) => return Ok(0),
             Ok(length) => length,
         };
-        let written = write_all(self.sink, &buffer[..length]);
+        let written = write_all(self.sink, &self.buffer[..length]);
         if self.tap.is_watched() {
-            self.tap.give(buffer, length, system::now());
+            self.tap.give(&mut self.buffer, length, system::now());
         }
-        match written {
-            Ok(()) => Ok(length),
-            Err(Errno::PIPE) => Err(Ended::ReaderGone),
-            Err(error) => Err(Ended::Failed(error)),
+        written.map(|()| length)
+    }
+
+    /// Passes on what comes faster than it can be observed, and keeps its end. An error means that nothing was
+    /// passed on.
+    fn pass_by(&mut self) -> rustix::io::Result<usize> {
+        let aside = match &mut self.aside {
+            Some(aside) => aside,
+            none => none.insert(Aside::new().map_err(|_| Errno::MFILE)?),
+        };
+        let length = aside.keep(&self.source)?;
+        let mut left = length;
+        while left > 0 {
+            match self.splice(left) {
+                Ok(0) => break,
+                Ok(passed) => left -= passed,
+                Err(Errno::INTR) => {}
+                Err(_) => {
+                    self.splices = false;
+                    self.copy(left)?;
+                    break;
+                }
+            }
         }
+        Ok(length)
+    }
+
+    /// Passes on the next `left` bytes by reading and writing, unobserved.
+    fn copy(&mut self, mut left: usize) -> rustix::io::Result<()> {
+        while left > 0 {
+            let room = self.buffer.len().min(left);
+            let length = retry(|| rustix::io::read(&self.source, &mut self.buffer[..room]))?;
+            write_all(self.sink, &self.buffer[..length])?;
+            left = left.saturating_sub(length.max(1));
+        }
+        Ok(())
+    }
+
+    /// The observer gets the end of what it missed.
+    fn observe_what_was_kept(&mut self) {
+        let Some(aside) = self.aside.take() else { return };
+        self.tap.skip(aside.lost());
+        aside.empty(|pipe| {
+            let length = retry(|| rustix::io::read(pipe, self.buffer.as_mut_slice())).unwrap_or(0);
+            self.tap.give(&mut self.buffer, length, system::now());
+            length
+        });
     }
 
     #[cfg(target_os = "linux")]
-    fn splice(&self) -> rustix::io::Result<usize> {
+    fn splice(&self, length: usize) -> rustix::io::Result<usize> {
         use rustix::pipe::{SpliceFlags, splice};
-        splice(&self.source, None, self.sink, None, PIPE_BYTES, SpliceFlags::empty())
+        splice(&self.source, None, self.sink, None, length, SpliceFlags::empty())
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn splice(&self) -> rustix::io::Result<usize> {
+    fn splice(&self, _length: usize) -> rustix::io::Result<usize> {
         Err(Errno::INVAL)
     }
 
     /// Nothing can be written any more: the observer still gets what the child had written before.
-    fn observe_the_rest(&self, buffer: &mut Vec<u8>) {
+    fn observe_the_rest(&mut self) {
         let mut left = rustix::io::ioctl_fionread(&self.source).unwrap_or(0);
         while left > 0 && self.tap.is_watched() {
-            match retry(|| rustix::io::read(&self.source, buffer.as_mut_slice())) {
+            match retry(|| rustix::io::read(&self.source, self.buffer.as_mut_slice())) {
                 Ok(0) | Err(_) => return,
                 Ok(length) => {
                     left = left.saturating_sub(length as u64);
-                    self.tap.give(buffer, length, system::now());
+                    self.tap.give(&mut self.buffer, length, system::now());
                 }
             }
         }

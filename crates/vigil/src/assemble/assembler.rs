@@ -161,10 +161,10 @@ impl Assembler {
 
     fn finish(&mut self, span: SpanId, now: UnixNanos) {
         let Some(mut joined) = self.joiner.take(span, &self.recorder.clock) else { return };
-        complete::joined(&mut joined, self.originator);
-        self.joiner.roll_up(&joined);
+        let call = complete::joined(&mut joined, self.originator);
+        self.joiner.roll_up(&joined, call.as_ref());
         let exception = complete::exception_of(&joined.span);
-        derive::span(&mut self.series, &joined.span, self.compat);
+        derive::span(&mut self.series, &joined.span, Some(joined.rollup.own), self.compat);
         self.hand_on(joined.span, joined.depth, joined.sampled, now);
         if let Some(exception) = exception {
             self.event(exception, now);
@@ -201,7 +201,7 @@ impl Assembler {
                 let below = span.parent.and_then(|parent| self.foreign.get(&parent)).map(|depth| depth + 1);
                 let depth = self.foreign.remove(&span.context.span_id).or(below).unwrap_or(0);
                 complete::common(&mut span, self.originator);
-                derive::span(&mut self.series, &span, self.compat);
+                derive::span(&mut self.series, &span, None, self.compat);
                 let sampled = self.recorder.sampler.keep(span.context.trace_id, None);
                 self.hand_on(span, depth, sampled, now);
             }

@@ -2,15 +2,15 @@
 
 use super::derive::{default_operation, outcome_word, tool_status};
 use super::join::Joined;
-use super::rollup::cost_of;
+use super::rollup::CallCost;
 use std::str::FromStr;
 use vigil_core::contract::{EventKind, SpanKind, attr};
 use vigil_core::fact::{EventRecord, Outcome, SpanRecord};
 use vigil_core::vocab::{ErrorType, Originator, Severity, ToolStatus};
 
 /// Fills in what follows from the span itself: the outcome of a tool from its status and the other way
-/// round, the cost of a call, an agent's sums.
-pub(crate) fn joined(joined: &mut Joined, originator: Originator) {
+/// round, the cost of a call, an agent's sums. Answers with what the call cost, if it was one.
+pub(crate) fn joined(joined: &mut Joined, originator: Originator) -> Option<CallCost> {
     let span = &mut joined.span;
     if span.kind == SpanKind::Tool {
         let recorded = span.attributes.str(attr::LIFE_TOOL_STATUS).and_then(|word| ToolStatus::from_str(word).ok());
@@ -25,15 +25,15 @@ pub(crate) fn joined(joined: &mut Joined, originator: Originator) {
             _ => {}
         }
     }
-    if matches!(span.kind, SpanKind::Chat | SpanKind::Embeddings)
-        && let Some((_, _, cost)) = cost_of(&span.attributes)
-    {
-        cost.set_on(&mut span.attributes);
+    let call = CallCost::of(span);
+    if let Some(call) = &call {
+        call.cost.set_on(&mut span.attributes);
     }
     if span.kind == SpanKind::Agent {
         joined.rollup.write(&mut span.attributes);
     }
     common(span, originator);
+    call
 }
 
 /// What every span carries, wherever it came from.

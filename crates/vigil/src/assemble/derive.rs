@@ -1,18 +1,18 @@
 //! Every metric, derived from finished spans and events. Before sampling, so that totals stay true.
 
-use super::rollup::cost_of;
+use super::rollup::Own;
 use super::series::Series;
-use vigil_core::contract::{EventKind, Key, Metric, SpanKind, attr};
-use vigil_core::cost::Cost;
-use vigil_core::fact::{Attributes, EventRecord, Outcome, SpanRecord, Text, Value};
+use vigil_core::contract::{EventKind, Metric, SpanKind, attr};
+use vigil_core::fact::{Attributes, EventRecord, Outcome, SpanRecord, Value};
 use vigil_core::usage::Usage;
 use vigil_core::vocab::{Modality, Operation, OutcomeWord, ToolStatus};
 
-/// Takes `span` into the metrics. `compat` also feeds the deprecated ones.
-pub(crate) fn span(series: &mut Series, span: &SpanRecord, compat: bool) {
+/// Takes `span` into the metrics. `own` are an agent's calls without those of agents below it, where they were
+/// counted; `compat` also feeds the deprecated metrics.
+pub(crate) fn span(series: &mut Series, span: &SpanRecord, own: Option<Own>, compat: bool) {
     let seconds = span.duration().as_secs_f64();
     let at = &span.attributes;
-    let mut one = |metric: Metric, value: f64| series.record(metric, labels(metric, at, &[]), value);
+    let mut one = |metric: Metric, value: f64| series.record(metric, at, None, value);
     match span.kind {
         SpanKind::Chat => {
             one(Metric::InferenceDuration, seconds);
@@ -22,7 +22,7 @@ pub(crate) fn span(series: &mut Series, span: &SpanRecord, compat: bool) {
             tokens(series, at);
             cost(series, at);
             if compat {
-                series.record(Metric::OperationDuration, labels(Metric::OperationDuration, at, &[]), seconds);
+                series.record(Metric::OperationDuration, at, None, seconds);
                 compat_tokens(series, at);
             }
         }
@@ -39,13 +39,15 @@ pub(crate) fn span(series: &mut Series, span: &SpanRecord, compat: bool) {
         }
         SpanKind::Agent => {
             one(Metric::InvokeAgentDuration, seconds);
-            for (metric, key) in [
-                (Metric::InvokeAgentInferenceCalls, attr::VIGIL_CHAT_COUNT),
-                (Metric::InvokeAgentToolCalls, attr::VIGIL_TOOL_COUNT),
-            ] {
-                if let Some(count) = at.int(key) {
-                    one(metric, count as f64);
-                }
+            // What an adapter counted includes sub-agents; where there are any, an agent's own calls are not known.
+            let all = || {
+                let count = |key| at.int(key).and_then(|count| u64::try_from(count).ok());
+                let alone = at.int(attr::VIGIL_AGENT_COUNT).unwrap_or(0) == 0;
+                alone.then_some(Own { chats: count(attr::VIGIL_CHAT_COUNT)?, tools: count(attr::VIGIL_TOOL_COUNT)? })
+            };
+            if let Some(own) = own.or_else(all) {
+                one(Metric::InvokeAgentInferenceCalls, own.chats as f64);
+                one(Metric::InvokeAgentToolCalls, own.tools as f64);
             }
         }
         SpanKind::Tool => {
@@ -73,14 +75,14 @@ pub(crate) fn span(series: &mut Series, span: &SpanRecord, compat: bool) {
             Some(Value::Double(number)) => *number,
             _ => continue,
         };
-        series.record(metric, labels(metric, at, &[]), value);
+        series.record(metric, at, None, value);
     }
 }
 
 /// Takes `event` into the metrics.
 pub(crate) fn event(series: &mut Series, event: &EventRecord) {
     let at = &event.attributes;
-    let mut one = |metric: Metric, value: f64| series.record(metric, labels(metric, at, &[]), value);
+    let mut one = |metric: Metric, value: f64| series.record(metric, at, None, value);
     match event.kind {
         EventKind::ModeTransition => one(Metric::ModeTransitions, 1.0),
         EventKind::EvaluationResult => {
@@ -98,9 +100,9 @@ pub(crate) fn event(series: &mut Series, event: &EventRecord) {
 /// The conventions count every call, with 0 for what the provider did not say.
 fn tokens(series: &mut Series, at: &Attributes) {
     let usage = Usage::of_call(at);
-    let modality: &[(Key, &'static str)] = &[(attr::GEN_AI_TOKEN_MODALITY, Modality::Unknown.as_str())];
+    let modality = Some((attr::GEN_AI_TOKEN_MODALITY, Modality::Unknown.as_str()));
     let mut count = |metric: Metric, tokens: Option<u64>| {
-        series.record(metric, labels(metric, at, modality), tokens.unwrap_or(0) as f64);
+        series.record(metric, at, modality, tokens.unwrap_or(0) as f64);
     };
     count(Metric::InferenceInputTokens, usage.input());
     count(Metric::InferenceOutputTokens, usage.output());
@@ -117,7 +119,7 @@ fn tokens(series: &mut Series, at: &Attributes) {
         (Metric::InferenceOperationInputTokens, usage.input()),
         (Metric::InferenceOperationOutputTokens, usage.output()),
     ] {
-        series.record(metric, labels(metric, at, &[]), tokens.unwrap_or(0) as f64);
+        series.record(metric, at, None, tokens.unwrap_or(0) as f64);
     }
 }
 
@@ -125,37 +127,19 @@ fn compat_tokens(series: &mut Series, at: &Attributes) {
     let usage = Usage::of_call(at);
     for (word, tokens) in [("input", usage.input()), ("output", usage.output())] {
         if let Some(tokens) = tokens {
-            let labels = labels(Metric::ClientTokenUsage, at, &[(attr::GEN_AI_TOKEN_TYPE, word)]);
-            series.record(Metric::ClientTokenUsage, labels, tokens as f64);
+            series.record(Metric::ClientTokenUsage, at, Some((attr::GEN_AI_TOKEN_TYPE, word)), tokens as f64);
         }
     }
 }
 
+/// The cost was written on the span before.
 fn cost(series: &mut Series, at: &Attributes) {
-    match cost_of(at) {
-        Some((_, _, Cost::Known { nano_usd, .. })) => {
-            series.record(Metric::CostNanoUsd, labels(Metric::CostNanoUsd, at, &[]), nano_usd as f64);
-        }
-        Some((_, _, Cost::Unpriced { .. })) => {
-            series.record(Metric::UnpricedCalls, labels(Metric::UnpricedCalls, at, &[]), 1.0);
-        }
-        Some((_, _, Cost::Incomplete)) | None => {}
+    if let Some(nano_usd) = at.int(attr::VIGIL_COST_NANO_USD) {
+        series.record(Metric::CostNanoUsd, at, None, nano_usd as f64);
     }
-}
-
-/// The attributes `metric` may have, of those there are, in the contract's order.
-fn labels(metric: Metric, at: &Attributes, extra: &[(Key, &'static str)]) -> Vec<(Key, Text)> {
-    let word = |key: Key| -> Option<Text> {
-        if let Some((_, word)) = extra.iter().find(|(extra, _)| *extra == key) {
-            return Some((*word).into());
-        }
-        match at.get(key)? {
-            Value::Str(text) => Some(text.clone()),
-            Value::Int(number) => Some(number.to_string().into()),
-            _ => None,
-        }
-    };
-    metric.def().attributes.iter().filter_map(|key| Some((*key, word(*key)?))).collect()
+    if at.get(attr::VIGIL_COST_UNPRICED_MODELS).is_some() {
+        series.record(Metric::UnpricedCalls, at, None, 1.0);
+    }
 }
 
 /// The status a tool's span amounts to, when none was recorded.

@@ -5,7 +5,7 @@
 //! another is drained at most one round later. A span whose end was seen in one round is therefore finished
 //! after the next, and a set or end without its start waits one round before it counts as lost.
 
-use super::rollup::Rollup;
+use super::rollup::{CallCost, Rollup};
 use crate::clock::{Clock, Ticks};
 use crate::record::format::{EndedAs, FLAG_SAMPLED, Record, read};
 use std::collections::HashMap;
@@ -192,10 +192,10 @@ impl Joiner {
     }
 
     /// Adds what a finished span amounts to, itself and below, to its parent.
-    pub(crate) fn roll_up(&mut self, joined: &Joined) {
+    pub(crate) fn roll_up(&mut self, joined: &Joined, call: Option<&CallCost>) {
         if let Some(above) = joined.span.parent.and_then(|parent| self.open.get_mut(&parent)) {
             above.rollup.add(&joined.rollup, joined.span.kind == SpanKind::Agent);
-            above.rollup.add_span(&joined.span);
+            above.rollup.add_span(&joined.span, call);
         }
     }
 

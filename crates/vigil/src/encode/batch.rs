@@ -162,12 +162,14 @@ pub struct BatchBuilder {
     options: EncodeOptions,
     records: Vec<u8>,
     parts: Vec<Part>,
+    /// How many records the parts count for.
+    count: u32,
 }
 
 impl BatchBuilder {
     /// A builder without records.
     pub fn new(signal: Signal, resource: Resource, options: EncodeOptions) -> Self {
-        Self { signal, resource, options, records: Vec::new(), parts: Vec::new() }
+        Self { signal, resource, options, records: Vec::new(), parts: Vec::new(), count: 0 }
     }
 
     /// Appends a span; for a builder of [`Signal::Traces`].
@@ -216,6 +218,7 @@ impl BatchBuilder {
             return Err(RecordTooLarge { records, bytes });
         }
         self.parts.push(Part { end: self.records.len(), records });
+        self.count = self.count.saturating_add(records);
         Ok(())
     }
 
@@ -226,7 +229,7 @@ impl BatchBuilder {
 
     /// How many spans, events or data points there are.
     pub fn records(&self) -> u32 {
-        self.parts.iter().fold(0, |sum, part| sum.saturating_add(part.records))
+        self.count
     }
 
     /// Whether there is nothing to send.
@@ -244,6 +247,7 @@ impl BatchBuilder {
         // One exceptional batch must not hold its memory for the life of the process.
         self.records.shrink_to(1 << 20);
         self.parts.clear();
+        self.count = 0;
         Some(batch)
     }
 }

@@ -442,6 +442,10 @@ attributes! {
         "Reasoning tokens of all model calls below; part of the output.";
     VIGIL_USAGE_WEB_SEARCH_REQUESTS = "vigil.usage.web_search.requests", Int, Number, Source::Vigil,
         "Web searches the provider made and bills, of this call or all below.";
+    VIGIL_USAGE_UNATTRIBUTED_INPUT_TOKENS = "vigil.usage.unattributed.input_tokens", Int, Number, Source::Vigil,
+        "Input tokens the totals hold and no recorded call accounts for; part of the input.";
+    VIGIL_USAGE_UNATTRIBUTED_OUTPUT_TOKENS = "vigil.usage.unattributed.output_tokens", Int, Number, Source::Vigil,
+        "Output tokens the totals hold and no recorded call accounts for; part of the output.";
     VIGIL_USAGE_MODELS = "vigil.usage.models", StrList, Name, Source::Vigil,
         "The models used below.";
     VIGIL_USAGE_MODELS_INPUT_TOKENS = "vigil.usage.models.input_tokens", IntList, Number, Source::Vigil,
