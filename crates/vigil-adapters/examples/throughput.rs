@@ -1,7 +1,8 @@
 //! Measures how fast a stream is read: `cargo run --release -p vigil-adapters --example throughput`.
 //!
-//! Two synthesized streams of some 256 MB each: whole messages with tool calls of several KB, and partial messages
-//! (many short lines). Prints MB/s of one core, best of three; the budget is 200 MB/s for either.
+//! Three synthesized streams of some 256 MB each: whole messages with tool calls of several KB, partial messages
+//! (many short lines), and short messages of which every line is read. Prints MB/s of one core, best of three; the
+//! budget is 200 MB/s for each.
 
 #![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "it measures time and prints the result")]
 
@@ -14,7 +15,13 @@ const BYTES: usize = 256 * 1024 * 1024;
 const CHUNK: usize = 64 * 1024;
 
 fn main() {
-    for (name, stream) in [("whole messages", whole_messages()), ("partial messages", partial_messages())] {
+    let streams: [(&str, fn() -> Vec<u8>); 3] = [
+        ("whole messages", whole_messages),
+        ("partial messages", partial_messages),
+        ("short messages", short_messages),
+    ];
+    for (name, make) in streams {
+        let stream = make();
         let mut best = f64::INFINITY;
         let mut told = 0;
         for _ in 0..3 {
@@ -55,6 +62,21 @@ fn whole_messages() -> Vec<u8> {
         stream.push_str(&format!(
             "{{\"type\":\"assistant\",\"message\":{{\"id\":\"msg_{number}\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"claude-opus-5-5\",\"content\":[{{\"type\":\"tool_use\",\"id\":\"toolu_{number}\",\"name\":\"Write\",\"input\":{{\"file_path\":\"/x\",\"content\":\"{text}\"}}}}],\"stop_reason\":null,\"usage\":{{\"input_tokens\":4,\"cache_creation_input_tokens\":13214,\"cache_read_input_tokens\":0,\"output_tokens\":3}}}},\"parent_tool_use_id\":null,\"session_id\":\"{SESSION}\",\"uuid\":\"u{number}\",\"timestamp\":\"2026-11-21T01:10:13.{millis:03}Z\"}}\n\
              {{\"type\":\"user\",\"message\":{{\"role\":\"user\",\"content\":[{{\"tool_use_id\":\"toolu_{number}\",\"type\":\"tool_result\",\"content\":\"{text}\"}}]}},\"parent_tool_use_id\":null,\"session_id\":\"{SESSION}\",\"uuid\":\"v{number}\",\"timestamp\":\"2026-11-21T01:10:13.{millis:03}Z\",\"tool_use_result\":{{\"stdout\":\"{text}\",\"stderr\":\"\"}}}}\n"
+        ));
+    }
+    stream.into_bytes()
+}
+
+fn short_messages() -> Vec<u8> {
+    let mut stream = init();
+    for number in 0.. {
+        if stream.len() > BYTES {
+            break;
+        }
+        let millis = number % 1000;
+        stream.push_str(&format!(
+            "{{\"type\":\"assistant\",\"message\":{{\"id\":\"msg_01ftdxYasng1F8N{number:08}\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"claude-opus-5-5\",\"content\":[{{\"type\":\"tool_use\",\"id\":\"toolu_01UiPTfznQ{number:08}\",\"name\":\"Bash\",\"input\":{{\"command\":\"ls -la\",\"description\":\"List files\"}}}}],\"stop_reason\":null,\"stop_sequence\":null,\"usage\":{{\"input_tokens\":4,\"cache_creation_input_tokens\":13214,\"cache_read_input_tokens\":0,\"output_tokens\":3,\"output_tokens_details\":{{\"thinking_tokens\":0}},\"server_tool_use\":{{\"web_search_requests\":0,\"web_fetch_requests\":0}},\"service_tier\":\"standard\",\"cache_creation\":{{\"ephemeral_1h_input_tokens\":0,\"ephemeral_5m_input_tokens\":13214}}}}}},\"parent_tool_use_id\":null,\"session_id\":\"{SESSION}\",\"uuid\":\"230b50a2-21b4-4a14-9b65-{number:012}\",\"timestamp\":\"2026-11-21T01:10:13.{millis:03}Z\",\"request_id\":\"req_011CVui2TP5BHirvhn4b1eC9\"}}\n\
+             {{\"type\":\"user\",\"message\":{{\"role\":\"user\",\"content\":[{{\"tool_use_id\":\"toolu_01UiPTfznQ{number:08}\",\"type\":\"tool_result\",\"content\":\"README.md src tests\",\"is_error\":false}}]}},\"parent_tool_use_id\":null,\"session_id\":\"{SESSION}\",\"uuid\":\"330b50a2-21b4-4a14-9b65-{number:012}\",\"timestamp\":\"2026-11-21T01:10:13.{millis:03}Z\",\"tool_use_result\":{{\"stdout\":\"README.md src tests\",\"stderr\":\"\",\"interrupted\":false,\"isImage\":false}}}}\n"
         ));
     }
     stream.into_bytes()

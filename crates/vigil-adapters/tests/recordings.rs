@@ -29,6 +29,10 @@ fn calls_without_a_message(recording: &Recording) -> usize {
     usize::from(broken.contains(&recording.name.as_str()))
 }
 
+fn stream_says_interrupted(stream: &[u8]) -> bool {
+    memchr::memmem::find(stream, b"[Request interrupted by user]").is_some()
+}
+
 fn json_lines(bytes: &[u8]) -> Vec<Json> {
     let values = bytes.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok());
     values.flat_map(|value: Json| if let Json::Array(list) = value { list } else { vec![value] }).collect()
@@ -116,6 +120,10 @@ fn tokens_of_the_chats_and_of_the_agent_equal_model_usage_for_every_model() {
     for recording in all_recordings() {
         for (index, (stream, _)) in recording.streams.iter().enumerate() {
             let Some(expected) = model_usage(stream) else { continue };
+            // A lone result of a resumed session does not say where it began; see the test of that name.
+            if recording.name == "json_resume" && index > 0 {
+                continue;
+            }
             for feed in [Feed::Both, Feed::Stream] {
                 let (facts, _) = recording.import(index, feed);
                 assert_eq!(of_agent(main_agent(&facts)), expected, "{} {index} {feed:?}", recording.name);
@@ -123,7 +131,8 @@ fn tokens_of_the_chats_and_of_the_agent_equal_model_usage_for_every_model() {
             let (facts, summary) = recording.import(index, Feed::Both);
             if recording.main.is_some() && !keeps_calls_to_itself(&recording) {
                 assert_eq!(of_chats(&facts), expected, "{} {index}", recording.name);
-                assert_eq!(summary.notes, [], "{} {index}", recording.name);
+                let copied = |note: &&Note| matches!(note, Note::CopiedHistory { .. });
+                assert!(summary.notes.iter().all(|note| copied(&note)), "{} {index}", recording.name);
                 checked += 1;
             }
         }
@@ -185,7 +194,8 @@ fn our_cost_differs_from_the_reported_one_by_less_than_one_percent() {
 fn every_message_and_tool_of_the_records_is_one_span() {
     for recording in all_recordings() {
         for (index, (stream, _)) in recording.streams.iter().enumerate() {
-            if recording.streams.len() > 1 {
+            // A fork's file holds the history of another session too.
+            if recording.streams.len() > 1 || recording.name == "fork_session" {
                 continue;
             }
             let mut events = json_lines(stream);
@@ -283,7 +293,7 @@ fn the_outcome_is_what_the_result_and_the_exit_code_say_together() {
                     Some(result) => {
                         result["is_error"] == true || result["subtype"].as_str().unwrap().starts_with("error_")
                     }
-                    None => *code != Some(0),
+                    None => *code != Some(0) || stream_says_interrupted(stream),
                 };
                 assert_eq!(agent.outcome != Outcome::Ok, failed, "{} {index} {feed:?}", recording.name);
                 assert_eq!(agent.outcome, summary.outcome);

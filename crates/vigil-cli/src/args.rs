@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
+use vigil::{Originator, Telemetry};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -113,6 +114,17 @@ pub(crate) struct DestinationArgs {
     /// How long delivery may take after the end, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "3", value_parser = seconds)]
     pub(crate) deliver_within: Duration,
+}
+
+impl DestinationArgs {
+    /// Telemetry that goes where these and the environment say; with `quiet` without a word on stderr.
+    pub(crate) fn start(&self, quiet: bool) -> Telemetry {
+        let builder = vigil::from_env("vigil").originator(Originator::Cli).log_format(self.log.into()).quiet(quiet);
+        match &self.otlp_dir {
+            Some(folder) => builder.otlp_dir(folder).start(),
+            None => builder.start(),
+        }
+    }
 }
 
 /// How spans are shown.

@@ -268,6 +268,15 @@ fn without_a_destination_the_summary_says_how_to_get_one_and_quiet_says_nothing(
     assert!(said.starts_with("vigil: sh finished after ") && said.contains("OTEL_EXPORTER_OTLP_ENDPOINT"), "{said}");
     assert!(!said.contains('\u{1b}'), "no colours in a pipe: {said:?}");
     assert_eq!(text(&finish(run_sh(scratch.path(), &["--quiet"], "exit 0")).stderr), "");
+
+    // Wrong settings and a dead collector are told of, and quiet holds for them too.
+    let wrong = |options: &[&str]| {
+        let mut command = run_sh(scratch.path(), options, "exit 0");
+        command.env("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9").env("OTEL_TRACES_SAMPLER", "xray");
+        text(&finish(command).stderr)
+    };
+    assert!(wrong(&["--deliver-within", "0.2"]).contains("OTEL_TRACES_SAMPLER"));
+    assert_eq!(wrong(&["--deliver-within", "0.2", "--quiet"]), "");
 }
 
 #[test]

@@ -225,7 +225,7 @@ mod counter {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(vigil_loom)))]
 mod tests {
     use super::*;
 

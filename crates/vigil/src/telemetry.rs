@@ -52,6 +52,7 @@ pub fn from_env(service_name: impl Into<String>) -> Builder {
         captured: None,
         destinations: Vec::new(),
         buffer_bytes: LANE_BYTES_DEFAULT,
+        quiet: false,
     }
 }
 
@@ -69,6 +70,7 @@ pub struct Builder {
     captured: Option<Captured>,
     destinations: Vec<DestinationConfig>,
     buffer_bytes: usize,
+    quiet: bool,
 }
 
 impl std::fmt::Debug for Builder {
@@ -169,6 +171,14 @@ impl Builder {
         self
     }
 
+    /// Whether Vigil keeps its own words (wrong settings, a destination that cannot be reached) to itself instead
+    /// of telling them once on stderr. Wrong settings stay readable in [`Telemetry::warnings`], losses in the
+    /// [`Receipt`]. Defaults to no.
+    pub fn quiet(mut self, quiet: bool) -> Self {
+        self.quiet = quiet;
+        self
+    }
+
     /// A destination of your own making.
     pub fn destination(mut self, destination: DestinationConfig) -> Self {
         self.destinations.push(destination);
@@ -194,12 +204,15 @@ impl Builder {
         self.overrides.has_destination =
             !self.directories.is_empty() || !self.destinations.is_empty() || self.captured.is_some();
         let settings = Settings::resolve(&self.service_name, &self.environment, &self.overrides);
-        let quiet = self.captured.is_some();
-        if !quiet {
-            settings.warnings.iter().for_each(|warning| notice(&format!("{warning}")));
-        }
+        let quiet = self.quiet || self.captured.is_some();
+        let notice = move |text: &str| {
+            if !quiet {
+                notice(text);
+            }
+        };
+        settings.warnings.iter().for_each(|warning| notice(&format!("{warning}")));
         let warnings = settings.warnings.iter().map(ToString::to_string).collect();
-        let destinations = self.destinations(&settings);
+        let destinations = self.destinations(&settings, &notice);
         let log = settings.log != LogFormat::Off;
         if settings.disabled || (destinations.is_empty() && !log && self.captured.is_none()) {
             return Telemetry::off(settings.parent, warnings);
@@ -216,7 +229,7 @@ impl Builder {
         let resource_values = resource(&settings);
         let resource = Resource::new(resource_values.iter().map(|(name, value)| (name.as_str(), value)));
         let delivery = (!destinations.is_empty())
-            .then(|| Delivery::start(destinations, Arc::new(|diagnostic| notice(&format!("{diagnostic}")))));
+            .then(|| Delivery::start(destinations, Arc::new(move |diagnostic| notice(&format!("{diagnostic}")))));
         let color = settings.log_color && self.log_writer.is_none() && std::io::stderr().is_terminal();
         let log = Log::new(settings.log, color, self.log_writer.unwrap_or_else(|| Box::new(std::io::stderr())));
         let outputs = Outputs::new(&settings, &resource, delivery, log, self.captured);
@@ -242,13 +255,13 @@ impl Builder {
         }
     }
 
-    fn destinations(&mut self, settings: &Settings) -> Vec<DestinationConfig> {
+    fn destinations(&mut self, settings: &Settings, notice: &dyn Fn(&str)) -> Vec<DestinationConfig> {
         let mut destinations = std::mem::take(&mut self.destinations);
         let mut otlp = OtlpConfig::default();
         let mut names: Vec<String> = Vec::new();
         for signal in Signal::ALL {
             let wanted = &settings.signals[signal.index()];
-            let Some(config) = signal_config(signal, wanted) else { continue };
+            let Some(config) = signal_config(signal, wanted, notice) else { continue };
             let protocol = match wanted.protocol {
                 Protocol::Grpc => "grpc",
                 _ => "http/protobuf",
@@ -276,7 +289,7 @@ impl Builder {
     }
 }
 
-fn signal_config(signal: Signal, wanted: &SignalSettings) -> Option<SignalConfig> {
+fn signal_config(signal: Signal, wanted: &SignalSettings, notice: &dyn Fn(&str)) -> Option<SignalConfig> {
     let url = wanted.endpoint.as_deref()?;
     let endpoint = match wanted.protocol {
         Protocol::Grpc => Endpoint::grpc(url, true, signal),

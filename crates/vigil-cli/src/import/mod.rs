@@ -60,13 +60,13 @@ struct Importer {
 
 impl Importer {
     fn new(arguments: &ImportArgs) -> Self {
-        let mut builder =
-            vigil::from_env("vigil").originator(Originator::Cli).log_format(arguments.destinations.log.into());
-        if let Some(folder) = &arguments.destinations.otlp_dir {
-            builder = builder.otlp_dir(folder);
-        }
         let progress = (!arguments.quiet && io::stderr().is_terminal()).then(system::instant);
-        Self { telemetry: builder.start(), summaries: Vec::new(), facts_since_flush: 0, progress }
+        Self {
+            telemetry: arguments.destinations.start(arguments.quiet),
+            summaries: Vec::new(),
+            facts_since_flush: 0,
+            progress,
+        }
     }
 
     fn session(&mut self, session: &Session) {

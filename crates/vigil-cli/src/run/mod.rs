@@ -83,7 +83,7 @@ struct Prepared {
 impl Prepared {
     fn new(arguments: &RunArgs, signals: Signals) -> io::Result<Self> {
         let command = &arguments.command;
-        let telemetry = start_telemetry(arguments);
+        let telemetry = arguments.destinations.start(arguments.quiet);
         let agent = plan::agent(command);
         let parent = telemetry.parent_from_env();
         let own = own_context(parent)?;
@@ -191,15 +191,6 @@ impl Prepared {
         }
         Ok(ExitCode::from(ended.exit_status()))
     }
-}
-
-fn start_telemetry(arguments: &RunArgs) -> Telemetry {
-    let mut builder =
-        vigil::from_env("vigil").originator(Originator::Cli).log_format(arguments.destinations.log.into());
-    if let Some(folder) = &arguments.destinations.otlp_dir {
-        builder = builder.otlp_dir(folder);
-    }
-    builder.start()
 }
 
 /// A fresh identity for the command's own span, in the trace that is inherited if there is one.

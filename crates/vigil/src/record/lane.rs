@@ -18,30 +18,30 @@
 //! - `Producer` and `Consumer` are not `Clone`, need `&mut` for everything, and share the chain through an
 //!   `Arc`; whoever drops the last of them frees the chain from its head, which only the consumer moves.
 //!
-//! The ordering is modelled with loom: `RUSTFLAGS="--cfg loom" cargo test -p vigil-sdk --lib --release model`.
+//! The ordering is modelled with loom: `RUSTFLAGS="--cfg vigil_loom" cargo test -p vigil-sdk --lib --release model`.
 #![expect(unsafe_code, reason = "a queue between two threads without a lock; the argument is above")]
 
-#[cfg(loom)]
+#[cfg(vigil_loom)]
 use loom::sync::Arc;
-#[cfg(loom)]
+#[cfg(vigil_loom)]
 use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
-#[cfg(not(loom))]
+#[cfg(not(vigil_loom))]
 use std::sync::Arc;
-#[cfg(not(loom))]
+#[cfg(not(vigil_loom))]
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 
 use memory::Memory;
 use std::ptr;
 
 /// What a chunk holds: 64 KiB, some hundreds of records. A larger record gets a chunk of its own.
-#[cfg(not(loom))]
+#[cfg(not(vigil_loom))]
 const CHUNK_BYTES: usize = 64 << 10;
-#[cfg(loom)]
+#[cfg(vigil_loom)]
 const CHUNK_BYTES: usize = 4;
 /// Chunks kept for reuse after a burst.
-#[cfg(not(loom))]
+#[cfg(not(vigil_loom))]
 const KEEP_CHUNKS: usize = 32;
-#[cfg(loom)]
+#[cfg(vigil_loom)]
 const KEEP_CHUNKS: usize = 1;
 
 struct Chunk {
@@ -296,7 +296,7 @@ unsafe fn free_list(mut chunk: *mut Chunk) {
 
 pub(crate) use memory::Space;
 
-#[cfg(not(loom))]
+#[cfg(not(vigil_loom))]
 mod memory {
     //! The bytes of a chunk.
 
@@ -367,7 +367,7 @@ mod memory {
     }
 }
 
-#[cfg(loom)]
+#[cfg(vigil_loom)]
 mod memory {
     //! The bytes of a chunk, one cell each, so that the model sees who touches what.
 
@@ -414,10 +414,10 @@ mod memory {
     }
 }
 
-#[cfg(all(test, loom))]
+#[cfg(all(test, vigil_loom))]
 #[path = "lane_model.rs"]
 mod model;
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(vigil_loom)))]
 #[path = "lane_tests.rs"]
 mod tests;

@@ -98,7 +98,7 @@ pub(crate) fn bytes_of(record: &impl Write) -> std::vec::IntoIter<u8> {
     bytes.into_iter()
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(vigil_loom)))]
 mod tests {
     use super::*;
     use crate::record::format::{Record, Set, read};
