@@ -15,13 +15,12 @@ const BYTES: usize = 256 * 1024 * 1024;
 const CHUNK: usize = 64 * 1024;
 
 fn main() {
-    let streams: [(&str, fn() -> Vec<u8>); 3] = [
-        ("whole messages", whole_messages),
-        ("partial messages", partial_messages),
-        ("short messages", short_messages),
-    ];
-    for (name, make) in streams {
-        let stream = make();
+    for name in ["whole messages", "partial messages", "short messages"] {
+        let stream = match name {
+            "whole messages" => whole_messages(),
+            "partial messages" => partial_messages(),
+            _ => short_messages(),
+        };
         let mut best = f64::INFINITY;
         let mut told = 0;
         for _ in 0..3 {

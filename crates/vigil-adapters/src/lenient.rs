@@ -175,7 +175,8 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
                 expecting(f)
             }
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-                let mut items = Vec::new();
+                // Most lists of a stream hold one block.
+                let mut items = Vec::with_capacity(1);
                 while items.len() < List::<T>::LIMIT {
                     match seq.next_element()? {
                         Some(item) => items.push(item),

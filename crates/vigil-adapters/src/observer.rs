@@ -10,6 +10,7 @@ use crate::outcome::{self, ProcessEnd, Said};
 use crate::summary::Summary;
 use serde::de::{DeserializeSeed, Deserializer as _, SeqAccess, Visitor};
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use vigil_core::contract::{SpanKind, attr};
@@ -383,15 +384,9 @@ impl Observer {
 
     /// Reads a line and passes it on. Bytes that are not UTF-8 are replaced where they are in the way.
     fn parse(&mut self, line: &[u8], then: impl FnOnce(&mut Self, &wire::Line<'_>)) {
-        match serde_json::from_slice::<wire::Line<'_>>(line) {
+        let text = std::str::from_utf8(line).map_or_else(|_| String::from_utf8_lossy(line), Cow::Borrowed);
+        match serde_json::from_str::<wire::Line<'_>>(&text) {
             Ok(parsed) => then(self, &parsed),
-            Err(_) if std::str::from_utf8(line).is_err() => {
-                let text = String::from_utf8_lossy(line);
-                match serde_json::from_str::<wire::Line<'_>>(&text) {
-                    Ok(parsed) => then(self, &parsed),
-                    Err(_) => self.bad_line(),
-                }
-            }
             Err(_) => self.bad_line(),
         }
     }

@@ -92,6 +92,11 @@ impl Attributes {
         Self { known: Vec::new(), custom: Vec::new() }
     }
 
+    /// No attributes yet, with room for `capacity` of the contract's.
+    pub fn with_capacity(capacity: usize) -> Self {
+        Self { known: Vec::with_capacity(capacity), custom: Vec::new() }
+    }
+
     /// Sets `key`, replacing an earlier value.
     pub fn set(&mut self, key: Key, value: impl Into<Value>) {
         let value = value.into();

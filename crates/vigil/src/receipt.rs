@@ -19,7 +19,8 @@ pub struct Receipt {
     pub metrics: SignalReceipt,
     /// Each destination's own account.
     pub destinations: Vec<DestinationReceipt>,
-    /// The deadline passed before the account was complete; the figures are then all zero.
+    /// The deadline passed before the account was complete, or this is a fork of the process that recorded; the
+    /// figures are then all zero.
     pub timed_out: bool,
 }
 
@@ -37,6 +38,10 @@ impl Receipt {
                 .map(|one| *one.receipt.signal(signal))
                 .filter(|one| one.recorded > 0)
                 .min_by_key(|one| one.delivered);
+            if worst.is_none() && !destinations.is_empty() {
+                // No destination takes this signal.
+                return SignalReceipt::default();
+            }
             // Where there is nowhere to deliver to, the log on stderr has taken everything.
             let delivered = recorded[index].saturating_sub(too_large[index]);
             let mut account =

@@ -29,6 +29,9 @@ use vigil_core::vocab::Originator;
 /// What a dropped telemetry value waits for delivery. Defaults to 5 seconds.
 pub const SHUTDOWN_DEADLINE_DEFAULT: Duration = Duration::from_secs(5);
 
+/// Instead of a deadline too far away for the clock: a year.
+const FAR_AWAY: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// Telemetry of the program `service_name`, set up by the environment; see [`VARIABLES`](crate::VARIABLES).
 /// `OTEL_SERVICE_NAME` wins over the name given here.
 ///
@@ -250,6 +253,7 @@ impl Builder {
                 parent: settings.parent,
                 destinations: names,
                 warnings,
+                process: std::process::id(),
                 ended: Mutex::new(None),
             }),
         }
@@ -356,6 +360,8 @@ struct Inner {
     parent: Option<RemoteParent>,
     destinations: Vec<String>,
     warnings: Vec<String>,
+    /// Which process the threads belong to.
+    process: u32,
     ended: Mutex<Option<Receipt>>,
 }
 
@@ -371,6 +377,11 @@ impl std::fmt::Debug for Inner {
 impl Inner {
     fn shutdown(&self, deadline: Duration) -> Receipt {
         let Some(recorder) = self.recorder else { return Receipt::default() };
+        if self.process != std::process::id() {
+            // A fork has none of the threads: nobody would answer.
+            return Receipt { timed_out: true, ..Receipt::default() };
+        }
+        let deadline = deadline.min(FAR_AWAY);
         let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(receipt) = &*ended {
             return receipt.clone();
@@ -407,6 +418,7 @@ impl Telemetry {
                 parent,
                 destinations: Vec::new(),
                 warnings,
+                process: std::process::id(),
                 ended: Mutex::new(None),
             }),
         }
@@ -473,6 +485,16 @@ impl Telemetry {
     /// Answers whether it was. Rarely needed: finished work is sent within a second by itself.
     pub fn flush(&self, deadline: Duration) -> bool {
         let Some(recorder) = self.inner.recorder else { return true };
+        if self.inner.process != std::process::id() {
+            return false;
+        }
+        // After the shutdown nobody is left to answer, and nothing is left to send.
+        if let Ok(ended) = self.inner.ended.try_lock()
+            && let Some(receipt) = &*ended
+        {
+            return receipt.is_complete();
+        }
+        let deadline = deadline.min(FAR_AWAY);
         let (reply, answer) = channel();
         self.inner.mailbox.send(Command::Flush { deadline: monotonic() + deadline, reply });
         recorder.wake();

@@ -299,4 +299,5 @@ fn what_is_open_at_shutdown_is_closed_and_counted() {
     assert_eq!((receipt.traces.recorded, receipt.traces.delivered), (2, 2));
     drop((agent, phase));
     assert_eq!(telemetry.shutdown(Duration::ZERO), receipt);
+    assert_eq!(telemetry.recorded().tree(), "invoke_agent a [cancelled]\n  phase execute [cancelled]\n");
 }

@@ -280,3 +280,51 @@ fn dropping_the_last_value_delivers() {
     drop(telemetry);
     assert_eq!(server.bodies("/v1/traces").len(), 1);
 }
+
+#[test]
+fn an_agents_sums_hold_what_other_threads_did_for_it() {
+    let telemetry = vigil::testing::recorder();
+    let (send, receive) = std::sync::mpsc::channel::<vigil::ToolSpan>();
+    let (done, wait) = std::sync::mpsc::channel();
+    let worker = std::thread::spawn(move || {
+        for tool in receive {
+            tool.finish();
+            done.send(()).unwrap();
+        }
+    });
+    for _ in 0..2_000 {
+        let agent = telemetry.agent_span("s", "a");
+        send.send(agent.tool_span("t", "1")).unwrap();
+        wait.recv().unwrap();
+        agent.finish();
+    }
+    drop(send);
+    worker.join().unwrap();
+    let recorded = telemetry.recorded();
+    let agents = recorded.spans.iter().filter(|span| span.kind == vigil::contract::SpanKind::Agent);
+    let counts: Vec<_> = agents.map(|span| span.attributes.int(vigil::contract::attr::VIGIL_TOOL_COUNT)).collect();
+    assert_eq!(counts.len(), 2_000);
+    assert!(counts.iter().all(|count| *count == Some(1)), "{} lost", counts.iter().filter(|c| **c != Some(1)).count());
+    let sessions = recorded.spans.iter().filter_map(|span| span.attributes.str(vigil::contract::attr::LIFE_SESSION_ID));
+    assert_eq!(sessions.count(), 4_000);
+}
+
+#[test]
+fn any_deadline_is_taken() {
+    let server = Server::start(Answer::Ok);
+    let telemetry = builder(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &server.url())]).start();
+    small_run(&telemetry);
+    assert!(telemetry.flush(Duration::MAX));
+    assert!(telemetry.shutdown(Duration::MAX).is_complete());
+}
+
+#[test]
+fn a_signal_no_destination_takes_is_not_delivered() {
+    let server = Server::start(Answer::Ok);
+    let url = format!("{}/v1/traces", server.url());
+    let telemetry = builder(&[("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", &url)]).start();
+    small_run(&telemetry);
+    let receipt = telemetry.shutdown(Duration::from_secs(5));
+    assert_eq!((receipt.traces.delivered, receipt.logs.delivered, receipt.metrics.delivered), (3, 0, 0), "{receipt}");
+    assert!(receipt.is_complete());
+}

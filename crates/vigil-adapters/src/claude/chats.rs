@@ -338,8 +338,7 @@ impl Session {
     fn place_at(&self, time: Option<UnixNanos>) -> Option<Place> {
         let run = self.run_index();
         let turn = self.turn_at(time)?;
-        let span = turn.key.as_ref().zip(self.ids.as_ref()).map(|(key, ids)| ids.turn(key));
-        Some(Place { run, turn: turn.number, span })
+        Some(Place { run, turn: turn.number, span: turn.span })
     }
 
     fn broken_chat(&mut self, place: Place, lane: LaneId, name: &str, broken: Broken) {

@@ -4,6 +4,9 @@
 //! span gives it the same id. A process and a turn have no id of their own that both sides write down: they are
 //! named after the first message of their main loop (or the compaction, where there is no message).
 
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::Arc;
 use vigil_core::id::{SpanContext, SpanId, TraceId};
 
 const TOOL: &str = "claude";
@@ -11,7 +14,7 @@ const TOOL: &str = "claude";
 /// The ids of one session.
 #[derive(Clone, Debug)]
 pub(crate) struct Ids {
-    session: Box<str>,
+    session: Arc<str>,
     trace_id: TraceId,
 }
 
@@ -68,7 +71,47 @@ impl Ids {
     }
 }
 
-/// The key of `text` in the bounded maps and sets of what is open or told.
+/// The key of `text` in the bounded maps and sets of what is open or told: a hash of it, never seen outside.
 pub(crate) fn key(text: &str) -> u64 {
-    u64::from_be_bytes(SpanId::derived(&[text]).0)
+    const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
+    let step = |hash: u64, word: u64| {
+        let product = u128::from(hash ^ word).wrapping_mul(u128::from(MULTIPLIER));
+        (product as u64) ^ ((product >> 64) as u64).wrapping_add(MULTIPLIER)
+    };
+    let (words, rest) = text.as_bytes().as_chunks::<8>();
+    let hash = words.iter().fold(text.len() as u64 ^ MULTIPLIER, |hash, word| step(hash, u64::from_le_bytes(*word)));
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    step(step(hash, u64::from_le_bytes(last)), MULTIPLIER)
+}
+
+/// Maps and sets by [`key`], which is a hash already.
+pub(crate) type KeyMap<V> = HashMap<u64, V, BuildHasherDefault<KeyHasher>>;
+/// See [`KeyMap`].
+pub(crate) type KeySet = HashSet<u64, BuildHasherDefault<KeyHasher>>;
+
+/// Maps by small numbers given in order.
+pub(crate) type NumberMap<V> = HashMap<u32, V, BuildHasherDefault<KeyHasher>>;
+
+/// Takes a key as its own hash.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct KeyHasher(u64);
+
+impl Hasher for KeyHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = bytes.iter().fold(self.0, |hash, byte| hash.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    fn write_u64(&mut self, key: u64) {
+        self.0 = key;
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        // Spread over all bits: the map looks at the highest and the lowest.
+        self.0 = u64::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }

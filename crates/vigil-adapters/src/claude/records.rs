@@ -121,7 +121,9 @@ pub(crate) enum Standing {
 #[derive(Debug, Default)]
 pub(crate) struct Turn {
     pub(crate) number: u64,
+    /// Its first message, which names it.
     pub(crate) key: Option<Box<str>>,
+    pub(crate) span: Option<SpanId>,
     pub(crate) time: Stretch,
     pub(crate) counts: Counts,
     /// Opened by a compaction whose command follows in the transcript.

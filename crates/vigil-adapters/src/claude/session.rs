@@ -8,11 +8,11 @@
 //! sub-agents and 1024 turns wait, 65 536 keys of what was told are remembered. A session file with more
 //! than 4096 processes is told up to there.
 
-use super::ids::Ids;
+use super::ids::{Ids, KeyMap, KeySet, NumberMap};
 use super::records::{Chat, Lane, LaneId, MAIN, Results, Run, Standing, Stretch, Tool, Turn, earlier};
 use super::wire;
 use crate::observer::Options;
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::VecDeque;
 use vigil_core::fact::{Fact, UnixNanos};
 use vigil_core::id::SpanId;
 
@@ -42,7 +42,7 @@ pub(crate) enum Source {
 /// A bounded set of keys that forgets the oldest.
 #[derive(Debug, Default)]
 pub(crate) struct Told {
-    keys: HashSet<u64>,
+    keys: KeySet,
     order: VecDeque<u64>,
 }
 
@@ -88,12 +88,12 @@ pub(crate) struct Session {
     /// Somebody should read the transcript now.
     pub(crate) wants_transcript: bool,
     pub(crate) runs: Vec<Run>,
-    pub(crate) lanes: HashMap<LaneId, Box<Lane>>,
+    pub(crate) lanes: NumberMap<Box<Lane>>,
     pub(crate) next_lane: LaneId,
-    pub(crate) lane_by_tool: HashMap<u64, LaneId>,
-    pub(crate) lane_by_agent: HashMap<u64, LaneId>,
-    pub(crate) chats: HashMap<u64, Box<Chat>>,
-    pub(crate) tools: HashMap<u64, Box<Tool>>,
+    pub(crate) lane_by_tool: KeyMap<LaneId>,
+    pub(crate) lane_by_agent: KeyMap<LaneId>,
+    pub(crate) chats: KeyMap<Box<Chat>>,
+    pub(crate) tools: KeyMap<Box<Tool>>,
     pub(crate) told: Told,
     pub(crate) results_seen: Told,
     /// What results said before any message was seen.
@@ -127,12 +127,12 @@ impl Session {
             live: false,
             wants_transcript: false,
             runs: vec![Run::default()],
-            lanes: HashMap::from([(MAIN, Box::default())]),
+            lanes: NumberMap::from_iter([(MAIN, Box::default())]),
             next_lane: MAIN + 1,
-            lane_by_tool: HashMap::new(),
-            lane_by_agent: HashMap::new(),
-            chats: HashMap::new(),
-            tools: HashMap::new(),
+            lane_by_tool: KeyMap::default(),
+            lane_by_agent: KeyMap::default(),
+            chats: KeyMap::default(),
+            tools: KeyMap::default(),
             told: Told::default(),
             results_seen: Told::default(),
             lone_results: Results::default(),
@@ -234,10 +234,12 @@ impl Session {
             self.runs[index].span = self.ids.as_ref().map(|ids| ids.run(message));
             self.tell_run_started(index);
         }
-        let ids = self.ids.clone();
         let Some(turn) = self.runs[index].turns.back_mut() else { return (1, None) };
-        let turn_key = turn.key.get_or_insert_with(|| message.into());
-        (turn.number, ids.map(|ids| ids.turn(turn_key)))
+        if turn.key.is_none() {
+            turn.key = Some(message.into());
+            turn.span = self.ids.as_ref().map(|ids| ids.turn(message));
+        }
+        (turn.number, turn.span)
     }
 
     /// The turn of the current run in which something happened: the first that ended later.

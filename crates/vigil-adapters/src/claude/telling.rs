@@ -19,13 +19,19 @@ use vigil_core::vocab::{
 };
 
 /// Chats or tools told at once when too many wait; more would be a burst of memory.
-const FORCED_AT_ONCE: usize = 1024;
+const FORCED_AT_ONCE: usize = 256;
+
+/// Attributes a chat or a tool usually has.
+const USUAL_ATTRIBUTES: usize = 24;
 
 /// Longest foreign name that is kept, in bytes.
 const NAME_LIMIT: usize = 200;
 
 /// A name from outside: cut to [`NAME_LIMIT`] bytes, without control characters.
 pub(crate) fn name(text: &str) -> Text {
+    if text.len() <= NAME_LIMIT && text.bytes().all(|byte| (b' '..0x7f).contains(&byte)) {
+        return Text::from(text.to_owned());
+    }
     let mut name = String::with_capacity(text.len().min(NAME_LIMIT));
     for letter in text.chars().filter(|letter| !letter.is_control()) {
         if name.len() + letter.len_utf8() > NAME_LIMIT {
@@ -94,9 +100,9 @@ impl Session {
         keys.sort_unstable();
         for (_, key) in keys {
             if let Some(chat) = self.chats.remove(&key) {
-                self.tell_chat(key, *chat);
+                self.tell_chat(key, chat);
             } else if let Some(tool) = self.tools.remove(&key) {
-                self.tell_tool(key, *tool);
+                self.tell_tool(key, tool);
             }
         }
     }
@@ -104,16 +110,20 @@ impl Session {
     /// Too many chats wait: the oldest are told as they are.
     pub(crate) fn tell_oldest_chats(&mut self) {
         let mut orders: Vec<(u64, u64)> = self.chats.iter().map(|(key, chat)| (chat.order, *key)).collect();
-        orders.sort_unstable();
-        orders.truncate(FORCED_AT_ONCE);
+        if orders.len() > FORCED_AT_ONCE {
+            orders.select_nth_unstable(FORCED_AT_ONCE);
+            orders.truncate(FORCED_AT_ONCE);
+        }
         self.tell_in_order(orders);
     }
 
     /// Too many tools wait: the oldest are told as they are.
     pub(crate) fn tell_oldest_tools(&mut self) {
         let mut orders: Vec<(u64, u64)> = self.tools.iter().map(|(key, tool)| (tool.order, *key)).collect();
-        orders.sort_unstable();
-        orders.truncate(FORCED_AT_ONCE);
+        if orders.len() > FORCED_AT_ONCE {
+            orders.select_nth_unstable(FORCED_AT_ONCE);
+            orders.truncate(FORCED_AT_ONCE);
+        }
         self.tell_in_order(orders);
     }
 
@@ -128,7 +138,7 @@ impl Session {
 
     /// What every span and event of the session carries.
     pub(crate) fn common(&self) -> Attributes {
-        let mut attributes = Attributes::new();
+        let mut attributes = Attributes::with_capacity(USUAL_ATTRIBUTES);
         attributes.set(attr::VIGIL_ORIGINATOR, self.options.originator);
         if let Some(ids) = &self.ids {
             attributes.set(attr::LIFE_SESSION_ID, name(ids.session()));
@@ -213,7 +223,7 @@ impl Session {
 
     // === chats ===
 
-    fn tell_chat(&mut self, chat_key: u64, chat: Chat) {
+    fn tell_chat(&mut self, chat_key: u64, chat: Box<Chat>) {
         self.told.insert(chat_key);
         if chat.lane == MAIN && chat.in_transcript {
             self.progress.last_told_order = self.progress.last_told_order.max(Some(chat.order));
@@ -371,7 +381,8 @@ impl Session {
 
     // === tools ===
 
-    fn tell_tool(&mut self, tool_key: u64, tool: Tool) {
+    #[expect(clippy::boxed_local, reason = "moving it out would copy it")]
+    fn tell_tool(&mut self, tool_key: u64, tool: Box<Tool>) {
         self.told.insert(tool_key);
         let Some(ids) = self.ids.clone() else { return };
         let end = tool.end.unwrap_or(ToolEnd::Cancelled);
@@ -398,7 +409,6 @@ impl Session {
         attributes.set(attr::GEN_AI_AGENT_NAME, self.agent_name(tool.lane));
         attributes.set(attr::GEN_AI_TOOL_CALL_ID, name(&tool.id));
         attributes.set(attr::LIFE_TOOL_STATUS, status);
-        let mut mcp = attributes.clone();
         attributes.set(attr::GEN_AI_OPERATION_NAME, Operation::EXECUTE_TOOL);
         attributes.set(attr::GEN_AI_TOOL_NAME, target.clone());
         attributes.set(attr::GEN_AI_TOOL_TYPE, ToolType::Function);
@@ -422,6 +432,10 @@ impl Session {
         // A call that was refused or never ran sent no request.
         let reached_server = !matches!(end, ToolEnd::Denied | ToolEnd::NotFound) && tool.end.is_some();
         if let Some(mcp_tool) = mcp_tool_name(&tool.name).filter(|_| reached_server) {
+            let mut mcp = self.common();
+            mcp.set(attr::GEN_AI_AGENT_NAME, self.agent_name(tool.lane));
+            mcp.set(attr::GEN_AI_TOOL_CALL_ID, name(&tool.id));
+            mcp.set(attr::LIFE_TOOL_STATUS, status);
             mcp.set(attr::MCP_METHOD_NAME, McpMethod::TOOLS_CALL);
             mcp.set(attr::GEN_AI_TOOL_NAME, name(mcp_tool));
             self.facts.push(Fact::Ended(SpanRecord {
@@ -505,14 +519,14 @@ impl Session {
 
     fn tell_turn(&mut self, turn: Turn, parent: Option<SpanId>) {
         // A turn nothing happened in has no name that both records know.
-        let (Some(turn_key), Some(ids)) = (&turn.key, self.ids.clone()) else { return };
+        let Some(context) = turn.span.and_then(|span| self.context(span)) else { return };
         let (start, end) = ends(turn.time.start, turn.time.end, self.fallback_time());
         let mut attributes = self.common();
         attributes.set(attr::GEN_AI_AGENT_NAME, self.agent_name(MAIN));
         attributes.set(attr::VIGIL_TURN_NUMBER, turn.number);
         set_counts(&mut attributes, &turn.counts);
         self.facts.push(Fact::Ended(SpanRecord {
-            context: ids.context(ids.turn(turn_key)),
+            context,
             parent,
             kind: SpanKind::Turn,
             target: turn.number.to_string().into(),

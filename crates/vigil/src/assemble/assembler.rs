@@ -13,6 +13,7 @@ use crate::deliver::{DestinationReceipt, LossReason};
 use crate::receipt::Receipt;
 use crate::record::Recorder;
 use crate::settings::Settings;
+use crate::span::RemoteParent;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
@@ -21,7 +22,7 @@ use std::time::{Duration, Instant};
 use vigil_core::contract::{EventKind, attr};
 use vigil_core::fact::{EventRecord, Fact, SpanRecord, SpanStart, UnixNanos};
 use vigil_core::id::SpanId;
-use vigil_core::vocab::{ErrorType, Originator, Severity};
+use vigil_core::vocab::{Originator, Severity};
 
 /// Between two rounds when nothing presses.
 const TICK: Duration = Duration::from_millis(100);
@@ -66,6 +67,8 @@ pub(crate) struct Assembler {
     outputs: Outputs,
     originator: Originator,
     gate: Gate,
+    /// The parent this process was given.
+    parent: Option<RemoteParent>,
     compat: bool,
     metric_interval: Duration,
     metrics_due: UnixNanos,
@@ -91,6 +94,7 @@ impl Assembler {
             metrics_due: after(now, settings.metric_interval),
             metric_interval: settings.metric_interval,
             gate: Gate::new(settings),
+            parent: settings.parent,
             compat: settings.compat,
             recorder,
             mailbox,
@@ -202,7 +206,8 @@ impl Assembler {
                 let depth = self.foreign.remove(&span.context.span_id).or(below).unwrap_or(0);
                 complete::common(&mut span, self.originator);
                 derive::span(&mut self.series, &span, None, self.compat);
-                let sampled = self.recorder.sampler.keep(span.context.trace_id, None);
+                let inherited = self.parent.filter(|parent| parent.context.trace_id == span.context.trace_id);
+                let sampled = self.recorder.sampler.keep(span.context.trace_id, inherited.map(|parent| parent.sampled));
                 self.hand_on(span, depth, sampled, now);
             }
             Fact::Event(event) => self.event(event, now),
@@ -229,7 +234,7 @@ impl Assembler {
     fn tell_loss(&mut self, now: UnixNanos, last: bool) {
         let refused = &self.recorder.refused;
         let (spans, events) = (refused.spans.load(Ordering::Relaxed), refused.events.load(Ordering::Relaxed));
-        let total = spans + events + refused.sets.load(Ordering::Relaxed);
+        let total = spans + events + refused.sets.load(Ordering::Relaxed) + self.joiner.without_start;
         let due = last || self.told_loss_at.is_none_or(|at| at.until(now) >= LOSS_INTERVAL);
         if total == self.told_loss || !due {
             return;
@@ -272,7 +277,7 @@ impl Assembler {
         for event in std::mem::take(&mut self.happened) {
             self.event(event, now);
         }
-        for span in self.joiner.close_open(self.recorder.clock.ticks(), &ErrorType::CANCELLED) {
+        for span in self.joiner.close_open(self.recorder.clock.ticks()) {
             self.finish(span, now);
         }
         self.tell_loss(now, true);

@@ -3,16 +3,20 @@
 //! Records of one span may sit in the buffers of several threads, and buffers are drained one after the
 //! other, so an end can be seen before a set that was made earlier. The rule: a record that was made before
 //! another is drained at most one round later. A span whose end was seen in one round is therefore finished
-//! after the next, and a set or end without its start waits one round before it counts as lost.
+//! after the next, and a set or end without its start waits one round before it counts as lost. A span waits
+//! another round for those below it that ended before it did, so that its sums hold them all.
 
 use super::rollup::{CallCost, Rollup};
 use crate::clock::{Clock, Ticks};
 use crate::record::format::{EndedAs, FLAG_SAMPLED, Record, read};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use vigil_core::contract::{EventKind, SpanKind, attr};
 use vigil_core::fact::{EventRecord, Outcome, SpanRecord, SpanStart, Text, UnixNanos};
 use vigil_core::id::{SpanContext, SpanId};
 use vigil_core::vocab::ErrorType;
+
+/// How far up parents are followed.
+const DEPTH_MAX: usize = 256;
 
 /// A span that has started and not been finished.
 #[derive(Debug)]
@@ -151,7 +155,11 @@ impl Joiner {
         }
         self.waiting_before = std::mem::take(&mut self.waiting_now);
 
-        let mut ended = std::mem::replace(&mut self.ended_before, std::mem::take(&mut self.ended_now));
+        let held = self.above_of_ended_now();
+        let (held, mut ended) =
+            std::mem::take(&mut self.ended_before).into_iter().partition::<Vec<_>, _>(|span| held.contains(span));
+        self.ended_before = std::mem::take(&mut self.ended_now);
+        self.ended_before.extend(held);
         // By end, and of equal ends the one that began later first: that is children first.
         ended.sort_by_key(|span| {
             self.open.get(span).map(|open| (open.end, std::cmp::Reverse(open.start), std::cmp::Reverse(open.depth)))
@@ -159,13 +167,34 @@ impl Joiner {
         ended
     }
 
-    /// Ends every span that is still open as failed with `error` at `now` and names them, the deepest first.
-    pub(crate) fn close_open(&mut self, now: Ticks, error: &ErrorType) -> Vec<SpanId> {
-        let mut open: Vec<_> = self.open.iter().map(|(span, open)| (std::cmp::Reverse(open.depth), *span)).collect();
+    /// Spans above those whose end was seen in this round, which ended no earlier: they must wait for them.
+    fn above_of_ended_now(&self) -> HashSet<SpanId> {
+        let mut held = HashSet::new();
+        for span in &self.ended_now {
+            let Some(ended) = self.open.get(span) else { continue };
+            for (above, open) in self.above(ended.record.parent) {
+                if open.end < ended.end || !held.insert(above) {
+                    break;
+                }
+            }
+        }
+        held
+    }
+
+    /// The open spans from `parent` upwards. A record that makes a circle of parents is not followed for ever.
+    fn above(&self, parent: Option<SpanId>) -> impl Iterator<Item = (SpanId, &Open)> {
+        let step = move |span: Option<SpanId>| span.and_then(|span| Some((span, self.open.get(&span)?)));
+        std::iter::successors(step(parent), move |(_, open)| step(open.record.parent)).take(DEPTH_MAX)
+    }
+
+    /// Ends every span that is still open as cancelled at `now` and names them, the deepest first.
+    pub(crate) fn close_open(&mut self, now: Ticks) -> Vec<SpanId> {
+        let depth = |open: &Open| self.above(open.record.parent).count();
+        let mut open: Vec<_> = self.open.iter().map(|(span, open)| (std::cmp::Reverse(depth(open)), *span)).collect();
         open.sort();
         for open in self.open.values_mut().filter(|open| !open.ended) {
             open.end = now;
-            open.record.outcome = Outcome::Error(error.clone());
+            open.record.outcome = Outcome::Cancelled;
         }
         open.into_iter().map(|(_, span)| span).collect()
     }
@@ -178,6 +207,18 @@ impl Joiner {
     /// Hands out a span that has ended.
     pub(crate) fn take(&mut self, span: SpanId, clock: &Clock) -> Option<Joined> {
         let mut open = self.open.remove(&span)?;
+        // Its start may have been drained before its parent's was: what could not be inherited then is now.
+        for (above, (_, parent)) in self.above(open.record.parent).enumerate() {
+            open.depth = open.depth.max(above as u16 + 1);
+            let inherit = |own: &mut Option<Text>, theirs: &Option<Text>| {
+                if own.is_none() {
+                    own.clone_from(theirs);
+                }
+            };
+            inherit(&mut open.agent, &parent.agent);
+            inherit(&mut open.session, &parent.session);
+            inherit(&mut open.conversation, &parent.conversation);
+        }
         (open.record.start, open.record.end) = clock.unix_range(open.start, open.end);
         let set_absent = |open: &mut Open, key, value: Option<Text>| {
             if open.record.attributes.get(key).is_none() {

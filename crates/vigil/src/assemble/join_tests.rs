@@ -112,14 +112,60 @@ fn what_is_open_at_the_end_is_closed_deepest_first() {
     });
     joiner.read(&bytes, &clock(), &mut no_event);
     assert_eq!(joiner.announce(Ticks(12), &clock(), std::time::Duration::from_secs(5)).len(), 1);
-    let done = take(&mut joiner, |joiner| joiner.close_open(Ticks(50), &ErrorType::CANCELLED));
+    let done = take(&mut joiner, |joiner| joiner.close_open(Ticks(50)));
     assert_eq!(
         done.iter().map(|joined| joined.span.context.span_id).collect::<Vec<_>>(),
         [SpanId([2; 8]), SpanId([1; 8])]
     );
-    assert!(
-        done.iter()
-            .all(|joined| joined.span.outcome == Outcome::Error(ErrorType::CANCELLED)
-                && joined.span.end == UnixNanos(50))
-    );
+    assert!(done.iter().all(|joined| joined.span.outcome == Outcome::Cancelled && joined.span.end == UnixNanos(50)));
+}
+
+#[test]
+fn a_parent_whose_end_is_drained_before_its_childs_waits_for_it() {
+    let mut joiner = Joiner::default();
+    joiner.read(&buffer(|w| start(w, 1, None, SpanKind::Agent, 10)), &clock(), &mut no_event);
+    joiner.read(&buffer(|w| start(w, 2, Some(1), SpanKind::Tool, 11)), &clock(), &mut no_event);
+    // One round: the worker's lane was drained before the child ended, the agent's lane after both.
+    joiner.read(&buffer(|w| w.end(SpanId([1; 8]), Ticks(20), EndedAs::Ok)), &clock(), &mut no_event);
+    assert!(joiner.end_round(&clock()).is_empty());
+    joiner.read(&buffer(|w| w.end(SpanId([2; 8]), Ticks(19), EndedAs::Ok)), &clock(), &mut no_event);
+    assert!(joiner.end_round(&clock()).is_empty(), "the agent is held");
+    let ended = joiner.end_round(&clock());
+    assert_eq!(ended, [SpanId([2; 8]), SpanId([1; 8])]);
+}
+
+#[test]
+fn a_parent_does_not_wait_for_those_that_outlive_it() {
+    let mut joiner = Joiner::default();
+    joiner.read(&buffer(|w| start(w, 1, None, SpanKind::Agent, 10)), &clock(), &mut no_event);
+    joiner.read(&buffer(|w| start(w, 2, Some(1), SpanKind::Tool, 11)), &clock(), &mut no_event);
+    joiner.read(&buffer(|w| w.end(SpanId([1; 8]), Ticks(20), EndedAs::Ok)), &clock(), &mut no_event);
+    joiner.end_round(&clock());
+    joiner.read(&buffer(|w| w.end(SpanId([2; 8]), Ticks(25), EndedAs::Ok)), &clock(), &mut no_event);
+    assert_eq!(joiner.end_round(&clock()), [SpanId([1; 8])]);
+}
+
+#[test]
+fn a_child_whose_start_is_drained_first_inherits_all_the_same() {
+    let mut joiner = Joiner::default();
+    joiner.read(&buffer(|w| start(w, 2, Some(1), SpanKind::Tool, 11)), &clock(), &mut no_event);
+    let agent = buffer(|w| {
+        let name = [(attr::GEN_AI_AGENT_NAME, ValueRef::Str("a")), (attr::LIFE_SESSION_ID, ValueRef::Str("s"))];
+        let fields = StartFields {
+            trace: TraceId([9; 16]),
+            span: SpanId([1; 8]),
+            parent: None,
+            kind: SpanKind::Agent,
+            flags: FLAG_SAMPLED,
+            time: Ticks(10),
+            target: "a",
+        };
+        w.put(&Start(fields, &name));
+    });
+    joiner.read(&agent, &clock(), &mut no_event);
+    joiner.read(&buffer(|w| w.end(SpanId([2; 8]), Ticks(12), EndedAs::Ok)), &clock(), &mut no_event);
+    joiner.end_round(&clock());
+    let done = take(&mut joiner, |joiner| joiner.end_round(&clock()));
+    assert_eq!(done[0].span.attributes.str(attr::LIFE_SESSION_ID), Some("s"));
+    assert_eq!((done[0].span.attributes.str(attr::GEN_AI_AGENT_NAME), done[0].depth), (Some("a"), 1));
 }

@@ -10,6 +10,7 @@
 use super::format::Write;
 use super::lane::{Appended, Consumer, Full, Producer, lane};
 use std::cell::RefCell;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// What one thread may hold before records are refused. Defaults to 128 MiB.
@@ -20,6 +21,7 @@ pub(crate) struct Lanes {
     id: u64,
     limit: usize,
     consumers: Mutex<Vec<Consumer>>,
+    abandoned: AtomicBool,
 }
 
 thread_local! {
@@ -29,7 +31,7 @@ thread_local! {
 
 impl Lanes {
     pub(crate) fn new(id: u64, limit: usize) -> Self {
-        Self { id, limit, consumers: Mutex::default() }
+        Self { id, limit, consumers: Mutex::default(), abandoned: AtomicBool::new(false) }
     }
 
     /// Appends a record to the calling thread's lane. With `always` the limit does not hold.
@@ -76,12 +78,17 @@ impl Lanes {
         // A thread that makes its first record meanwhile must not wait for the reading.
         let mut consumers = std::mem::take(&mut *self.consumers.lock().unwrap_or_else(PoisonError::into_inner));
         consumers.retain_mut(|consumer| consumer.drain(&mut read));
-        self.consumers.lock().unwrap_or_else(PoisonError::into_inner).append(&mut consumers);
+        let mut waiting = self.consumers.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.abandoned.load(Ordering::Relaxed) {
+            waiting.append(&mut consumers);
+        }
     }
 
     /// Lets go of every lane: what is recorded from now on is read by nobody.
     pub(crate) fn abandon(&self) {
-        self.consumers.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        let mut waiting = self.consumers.lock().unwrap_or_else(PoisonError::into_inner);
+        self.abandoned.store(true, Ordering::Relaxed);
+        waiting.clear();
     }
 }
 

@@ -75,13 +75,23 @@ impl Parser<'_> {
         self.number(variable, otherwise).map(Duration::from_millis)
     }
 
+    /// Milliseconds where none at all make no sense.
+    pub(super) fn some_millis(&mut self, variable: &'static str, otherwise: &str) -> Option<Duration> {
+        let millis = self.millis(variable, otherwise)?;
+        if millis.is_zero() {
+            self.warn(variable, "0", format!("no time at all; {otherwise} is used"));
+            return None;
+        }
+        Some(millis)
+    }
+
     pub(super) fn ratio(&mut self, variable: &'static str) -> Option<f64> {
         let value = self.text(variable)?;
         match value.trim().parse::<f64>() {
             Ok(ratio) if (0.0..=1.0).contains(&ratio) => Some(ratio),
             _ => {
                 self.warn(variable, &value, "not a number from 0.0 to 1.0; 1.0 is used");
-                None
+                Some(1.0)
             }
         }
     }

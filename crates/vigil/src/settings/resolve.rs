@@ -188,8 +188,8 @@ impl Settings {
                 .unwrap_or(SCHEDULE_DELAY_DEFAULT),
             metric_interval: overrides
                 .metric_interval
-                .or_else(|| p.millis(name::METRIC_INTERVAL, "60000"))
                 .filter(|interval| !interval.is_zero())
+                .or_else(|| p.some_millis(name::METRIC_INTERVAL, "60000"))
                 .unwrap_or(METRIC_INTERVAL_DEFAULT),
             temporality: temporality(p),
             compat: overrides.compat.or_else(|| p.boolean(name::VIGIL_COMPAT)).unwrap_or(false),
@@ -269,9 +269,8 @@ fn signal(p: &mut Parser<'_>, index: usize, exporters: Exporters, overrides: &Ov
         protocol,
         headers: all_headers,
         timeout: p
-            .millis(timeout, "the general timeout")
-            .or_else(|| p.millis(name::TIMEOUT, "10000"))
-            .filter(|timeout| !timeout.is_zero())
+            .some_millis(timeout, "the general timeout")
+            .or_else(|| p.some_millis(name::TIMEOUT, "10000"))
             .unwrap_or(TIMEOUT_DEFAULT),
         gzip: p
             .choice(compression, COMPRESSIONS, "the general compression")

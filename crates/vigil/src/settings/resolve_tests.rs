@@ -37,7 +37,7 @@ fn the_general_endpoint_gets_a_path_a_signal_and_their_own_is_used_as_it_is() {
 }
 
 #[test]
-fn each_signal_may_differ_from_the_general_settings() {
+fn l1_l9_each_signal_may_differ_from_the_general_settings() {
     let settings = resolve(&[
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:4317"),
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
@@ -153,7 +153,7 @@ fn samplers_keep_their_share_and_follow_the_parent_when_asked_to() {
 }
 
 #[test]
-fn the_service_name_variable_wins_over_the_resource_and_the_code() {
+fn l1_the_service_name_variable_wins_over_the_resource_and_the_code() {
     let name = |pairs: &[(&str, &str)]| resolve(pairs).service_name;
     assert_eq!(name(&[("OTEL_RESOURCE_ATTRIBUTES", "service.name=r,a=b")]), "r");
     assert_eq!(name(&[("OTEL_RESOURCE_ATTRIBUTES", "service.name=r"), ("OTEL_SERVICE_NAME", "s")]), "s");
@@ -172,4 +172,20 @@ fn limits_fall_back_to_the_general_ones() {
     ]);
     assert_eq!(settings.span_limits, AttributeLimits { count: Some(128), value_chars: Some(50) });
     assert_eq!(settings.log_limits, AttributeLimits { count: Some(3), value_chars: Some(100) });
+}
+
+#[test]
+fn a_ratio_that_is_none_keeps_everything_as_its_warning_says() {
+    let settings = resolve(&[("VIGIL_SAMPLING_RATIO", "2"), ("OTEL_TRACES_SAMPLER", "always_off")]);
+    assert_eq!(settings.sampler, Sampler::ratio(1.0, true));
+    assert_eq!(settings.warnings.len(), 1);
+}
+
+#[test]
+fn a_timeout_of_nothing_is_told_and_not_used() {
+    let settings = resolve(&[("OTEL_EXPORTER_OTLP_TIMEOUT", "0"), ("OTEL_METRIC_EXPORT_INTERVAL", "0")]);
+    assert_eq!(settings.signals[0].timeout, Duration::from_secs(10));
+    assert_eq!(settings.metric_interval, Duration::from_secs(60));
+    let named: Vec<_> = settings.warnings.iter().map(|warning| warning.variable).collect();
+    assert_eq!(named, ["OTEL_EXPORTER_OTLP_TIMEOUT", "OTEL_METRIC_EXPORT_INTERVAL"]);
 }
