@@ -255,17 +255,22 @@ impl Assembler {
         self.event(event, now);
     }
 
-    fn flush(&mut self, deadline: Instant) -> bool {
-        self.round();
-        self.round();
-        let now = self.recorder.clock.now();
+    /// Hands everything on that waits anywhere, and says what is left until the deadline.
+    fn send_all(&mut self, now: UnixNanos, deadline: Instant) -> Duration {
         let series = self.series.collect(now);
         self.outputs.metrics(series, now);
         self.outputs.send_all();
         if let Some(log) = &mut self.outputs.log {
             log.flush();
         }
-        let left = deadline.saturating_duration_since(monotonic());
+        deadline.saturating_duration_since(monotonic())
+    }
+
+    fn flush(&mut self, deadline: Instant) -> bool {
+        self.round();
+        self.round();
+        let now = self.recorder.clock.now();
+        let left = self.send_all(now, deadline);
         self.outputs.delivery().is_none_or(|delivery| delivery.flush(left))
     }
 
@@ -281,13 +286,7 @@ impl Assembler {
             self.finish(span, now);
         }
         self.tell_loss(now, true);
-        let series = self.series.collect(now);
-        self.outputs.metrics(series, now);
-        self.outputs.send_all();
-        if let Some(log) = &mut self.outputs.log {
-            log.flush();
-        }
-        let left = deadline.saturating_duration_since(monotonic());
+        let left = self.send_all(now, deadline);
         let destinations: Vec<DestinationReceipt> =
             self.outputs.take_delivery().map(|delivery| delivery.shutdown(left)).unwrap_or_default();
         let refused = &self.recorder.refused;
