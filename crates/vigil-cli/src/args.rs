@@ -107,9 +107,9 @@ pub(crate) struct DestinationArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) otlp_dir: Option<PathBuf>,
 
-    /// Show spans on stderr as they end
-    #[arg(long, value_enum, default_value_t = LogChoice::Off, value_name = "FORMAT")]
-    pub(crate) log: LogChoice,
+    /// Show spans on stderr as they end [default: off, or what VIGIL_LOG_FORMAT says]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub(crate) log: Option<LogChoice>,
 
     /// How long delivery may take after the end, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "3", value_parser = seconds)]
@@ -119,11 +119,15 @@ pub(crate) struct DestinationArgs {
 impl DestinationArgs {
     /// Telemetry that goes where these and the environment say; with `quiet` without a word on stderr.
     pub(crate) fn start(&self, quiet: bool) -> Telemetry {
-        let builder = vigil::from_env("vigil").originator(Originator::Cli).log_format(self.log.into()).quiet(quiet);
-        match &self.otlp_dir {
-            Some(folder) => builder.otlp_dir(folder).start(),
-            None => builder.start(),
+        let mut builder = vigil::from_env("vigil").originator(Originator::Cli).quiet(quiet);
+        // The terminal is the command's own: without a word from the user nothing is shown there.
+        if self.log.is_some() || crate::system::variable("VIGIL_LOG_FORMAT").is_none() {
+            builder = builder.log_format(self.log.unwrap_or(LogChoice::Off).into());
         }
+        if let Some(folder) = &self.otlp_dir {
+            builder = builder.otlp_dir(folder);
+        }
+        builder.start()
     }
 }
 
@@ -154,7 +158,7 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) destinations: DestinationArgs,
 
-    /// Say nothing of our own
+    /// Say nothing of our own, but why a command could not be started
     #[arg(short, long, conflicts_with = "json")]
     pub(crate) quiet: bool,
 

@@ -6,6 +6,7 @@ mod args;
 mod demo;
 mod import;
 mod output;
+mod recording;
 mod report;
 mod run;
 mod system;

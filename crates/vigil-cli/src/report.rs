@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::time::Duration;
 use vigil::Receipt;
+use vigil::encode::Signal;
 use vigil_adapters::Summary;
 use vigil_core::fact::Outcome;
 
@@ -236,7 +237,12 @@ pub(crate) fn delivery_text(trace: &str, destinations: &[String], receipt: &Rece
         return format!("  {trace}{} to {where_to}: {}\n", styles.paint(Style::Good, "delivered"), what.join(", "));
     }
     let mut text = format!("  {trace}{}\n", styles.paint(Style::Bad, "not delivered whole"));
-    if receipt.timed_out || receipt.destinations.is_empty() {
+    // What was lost before it came to any destination is in the account of the whole alone.
+    let lost_before = [Signal::Traces, Signal::Logs, Signal::Metrics].into_iter().any(|signal| {
+        let of_worst = receipt.destinations.iter().map(|one| one.receipt.signal(signal).lost.total()).max();
+        receipt.signal(signal).lost.total() > of_worst.unwrap_or(0)
+    });
+    if receipt.timed_out || receipt.destinations.is_empty() || lost_before {
         let _a_string_takes_all = writeln!(text, "    {}: {receipt}", destinations.join(", "));
     }
     for destination in &receipt.destinations {

@@ -1,6 +1,8 @@
 //! `verify_contract()` holds for what `vigil run` and `vigil import` record: the adapters' facts after the SDK has
 //! assembled them, from every recording of the corpus.
 
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use vigil::Originator;

@@ -459,6 +459,16 @@ impl Telemetry {
         self.inner.parent.map(|parent| parent.context)
     }
 
+    /// The `traceparent` that hands `context`, a span recorded as a fact, to a child process: with the sampler's
+    /// decision for its trace.
+    pub fn traceparent_of(&self, context: SpanContext) -> String {
+        let inherited = self.inner.parent.filter(|parent| parent.context.trace_id == context.trace_id);
+        let inherited = inherited.map(|parent| parent.sampled);
+        let sampler = self.inner.recorder.map(|recorder| recorder.sampler);
+        let sampled = sampler.is_some_and(|sampler| sampler.keep(context.trace_id, inherited));
+        crate::span::traceparent(context, sampled)
+    }
+
     /// Whether free text may be recorded.
     pub fn content_allowed(&self) -> bool {
         self.inner.recorder.is_some_and(|recorder| recorder.content)
@@ -479,6 +489,18 @@ impl Telemetry {
         if let Some(recorder) = self.inner.recorder {
             recorder.fact(fact);
         }
+    }
+
+    /// Waits until everything recorded before this call was assembled, at most `deadline`, and answers whether it
+    /// was. For programs that record from disk and can go slower; delivery is not waited for.
+    pub fn wait_assembled(&self, deadline: Duration) -> bool {
+        let Some(recorder) = self.inner.recorder.filter(|_| self.inner.process == std::process::id()) else {
+            return true;
+        };
+        let (reply, answer) = channel();
+        self.inner.mailbox.send(Command::Assemble { reply });
+        recorder.wake();
+        answer.recv_timeout(deadline.min(FAR_AWAY)).is_ok()
     }
 
     /// Sends everything recorded before this call and waits until it was delivered, at most `deadline`.

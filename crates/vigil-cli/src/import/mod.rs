@@ -9,6 +9,7 @@ mod discover;
 
 use crate::args::ImportArgs;
 use crate::output::{Styles, to_stderr, to_stdout};
+use crate::recording::Recording;
 use crate::report::{self, Gaps, ProcessEnd, Report};
 use crate::system;
 use beside::Timing;
@@ -18,17 +19,12 @@ use std::io::{self, IsTerminal, Read};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
-use vigil::Telemetry;
 use vigil_adapters::{Observer, Options, RunEnd, Summary, TranscriptFile};
-use vigil_core::fact::{Fact, UnixNanos};
+use vigil_core::fact::UnixNanos;
 use vigil_core::vocab::Originator;
 
 /// How much of a file is read at once: 256 KiB.
 const CHUNK_BYTES: usize = 256 << 10;
-/// Facts recorded between two deliveries, so that the buffers of the SDK never fill.
-const FACTS_BETWEEN_FLUSHES: usize = 5000;
-/// How long one of these deliveries may take: 30 s.
-const FLUSH_WITHIN: Duration = Duration::from_secs(30);
 /// Progress is shown after this time, and this often.
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 
@@ -52,9 +48,8 @@ fn tell_skipped(path: &Path, why: &str) {
 }
 
 struct Importer {
-    telemetry: Telemetry,
+    recording: Recording,
     summaries: Vec<(Summary, Option<ProcessEnd>)>,
-    facts_since_flush: usize,
     progress: Option<Instant>,
 }
 
@@ -62,9 +57,11 @@ impl Importer {
     fn new(arguments: &ImportArgs) -> Self {
         let progress = (!arguments.quiet && io::stderr().is_terminal()).then(system::instant);
         Self {
-            telemetry: arguments.destinations.start(arguments.quiet),
+            recording: Recording::new(
+                arguments.destinations.start(arguments.quiet),
+                arguments.destinations.deliver_within,
+            ),
             summaries: Vec::new(),
-            facts_since_flush: 0,
             progress,
         }
     }
@@ -101,7 +98,7 @@ impl Importer {
     fn observer(&self) -> Observer {
         Observer::new(Options {
             originator: Originator::Cli,
-            capture_content: self.telemetry.content_allowed(),
+            capture_content: self.recording.telemetry.content_allowed(),
             ..Options::default()
         })
     }
@@ -118,16 +115,13 @@ impl Importer {
     /// Reads the session's own transcript and those of its sub-agents; whether any could be read.
     fn read_transcripts(&mut self, session: &Session, observer: &mut Observer) -> bool {
         let mut any = false;
-        // Copies of the same session change nothing, so the first that can be read is enough.
+        // A session may go on in another project's folder. What several files hold alike counts once, by its ids.
         for path in &session.transcripts {
             let read = File::open(path).and_then(|file| {
                 self.read_chunks(file, observer, |observer, chunk| observer.transcript(TranscriptFile::Main, chunk))
             });
             match read {
-                Ok(()) => {
-                    any = true;
-                    break;
-                }
+                Ok(()) => any = true,
                 Err(error) => tell_skipped(path, &error.to_string()),
             }
         }
@@ -158,27 +152,15 @@ impl Importer {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error),
             }
-            self.record(observer.drain());
+            self.recording.record(observer.drain());
         }
     }
 
     fn end_run(&mut self, observer: Observer, end: RunEnd) {
         let (facts, summary) = observer.finish(end);
-        self.record(facts);
+        self.recording.record(facts);
         let process = end.exit_code.map(|code| ProcessEnd { exit_code: Some(code), signal: None });
         self.summaries.push((summary, process));
-    }
-
-    fn record(&mut self, facts: Vec<Fact>) {
-        self.facts_since_flush += facts.len();
-        for fact in facts {
-            self.telemetry.record_fact(fact);
-        }
-        if self.facts_since_flush >= FACTS_BETWEEN_FLUSHES {
-            self.facts_since_flush = 0;
-            // What is late now is delivered later, or counted as lost in the receipt.
-            let _in_time = self.telemetry.flush(FLUSH_WITHIN);
-        }
     }
 
     fn show_progress(&mut self, done: usize, count: usize) {
@@ -193,8 +175,8 @@ impl Importer {
         if self.progress.is_some() {
             to_stderr("\u{1b}[K");
         }
-        let receipt = self.telemetry.shutdown(arguments.destinations.deliver_within);
-        let destinations = self.telemetry.destinations();
+        let receipt = self.recording.telemetry.shutdown(arguments.destinations.deliver_within);
+        let destinations = self.recording.telemetry.destinations();
         let reports = || {
             self.summaries.iter().map(|(summary, process)| Report { summary, process: *process, gaps: Gaps::default() })
         };

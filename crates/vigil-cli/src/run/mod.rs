@@ -119,8 +119,9 @@ impl Prepared {
             // Asked to end while delivering: the command is done, and its status stands.
             move || std::process::exit(i32::from(exit_status.load(Ordering::Relaxed)))
         })?;
-        // Claude's spans get their ids from its session, so no context made here would be its own.
-        let trace_parent = agent.is_none().then(|| format!("00-{}-{}-01", own.trace_id, own.span_id));
+        // Claude's spans get their ids from its session, so no context made here would be its own. A span that is not
+        // recorded is nobody's parent either: what was inherited then stays.
+        let trace_parent = (agent.is_none() && telemetry.is_on()).then(|| telemetry.traceparent_of(own));
         Ok(Self {
             telemetry,
             output,
@@ -143,7 +144,9 @@ impl Prepared {
         let waited = running.wait();
         let ended_at = system::now();
         let ended = waited.unwrap_or_else(|error| {
-            to_stderr(&format!("vigil: the command's end was not learnt: {error}\n"));
+            if !arguments.quiet {
+                to_stderr(&format!("vigil: the command's end was not learnt: {error}\n"));
+            }
             child::Ended { code: None, signal: None }
         });
         self.exit_status.store(ended.exit_status(), Ordering::Relaxed);
@@ -209,7 +212,9 @@ fn own_context(parent: Option<SpanContext>) -> io::Result<SpanContext> {
 /// Something the command left behind still writes: a process of ours stays to pass it on, so that the writer
 /// meets no closed pipe and we need not wait for it.
 fn leave_behind(source: OwnedFd, signals: Signals) -> bool {
-    let Ok(program) = std::env::current_exe() else { return false };
+    // The program as it runs, also when its file was replaced meanwhile.
+    let program = if cfg!(target_os = "linux") { Ok("/proc/self/exe".into()) } else { std::env::current_exe() };
+    let Ok(program) = program else { return false };
     let mut command = Command::new(program);
     command.arg("pass-on").stdin(Stdio::from(source)).stderr(Stdio::null());
     signals.release_in(&mut command);

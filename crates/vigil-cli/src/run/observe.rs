@@ -4,6 +4,7 @@
 use super::plan::Agent;
 use super::tap::{Taken, Tap};
 use super::transcripts::{Before, Changed, Transcripts, projects_folder};
+use crate::recording::Recording;
 use crate::system;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -22,7 +23,7 @@ const NICENESS: i32 = 5;
 /// What is observed of one run.
 pub(crate) struct Watch {
     observer: Observer,
-    telemetry: Telemetry,
+    recording: Recording,
     disk: Option<Disk>,
     /// Bytes of output that were dropped before they could be read.
     unobserved: u64,
@@ -58,7 +59,7 @@ impl Watch {
             ambiguous: false,
             last_read: None,
         });
-        Self { observer, telemetry, disk, unobserved: 0 }
+        Self { observer, recording: Recording::new(telemetry, Duration::ZERO), disk, unobserved: 0 }
     }
 
     /// Observes until the tap is closed. `follow_disk`: the output is not ours to read, so the disk is looked at
@@ -100,17 +101,13 @@ impl Watch {
         }
         self.record();
         let (facts, summary) = self.observer.finish(end);
-        for fact in facts {
-            self.telemetry.record_fact(fact);
-        }
+        self.recording.record(facts);
         let ambiguous = self.disk.is_some_and(|disk| disk.ambiguous);
         Observed { summary, unobserved: self.unobserved, ambiguous }
     }
 
     fn record(&mut self) {
-        for fact in self.observer.drain() {
-            self.telemetry.record_fact(fact);
-        }
+        self.recording.record(self.observer.drain());
     }
 
     /// Reads the session the output names, when something there would settle what is open.
@@ -133,7 +130,7 @@ impl Watch {
         disk.before = None;
         disk.ambiguous = false;
         if let Some(transcripts) = &mut disk.transcripts {
-            transcripts.read(&mut self.observer);
+            transcripts.read(&mut self.observer, |observer| self.recording.record(observer.drain()));
         }
     }
 
@@ -152,7 +149,7 @@ impl Watch {
             }
         }
         if let Some(transcripts) = &mut disk.transcripts {
-            transcripts.read(&mut self.observer);
+            transcripts.read(&mut self.observer, |observer| self.recording.record(observer.drain()));
         }
     }
 }

@@ -67,26 +67,28 @@ impl Transcripts {
     }
 
     /// Gives `observer` what was written since the last time.
-    pub(crate) fn read(&mut self, observer: &mut Observer) {
+    /// `between` is called after every piece, so that what the observer learnt needs not be held.
+    pub(crate) fn read(&mut self, observer: &mut Observer, mut between: impl FnMut(&mut Observer)) {
+        let between = &mut between;
         let Some(main) = self.find_main() else { return };
-        self.read_file(&main, TranscriptFile::Main, observer);
+        self.read_file(&main, TranscriptFile::Main, observer, between);
         for path in sub_agent_files(&main.with_extension("").join("subagents")) {
-            self.read_sub_agent(&path, observer);
+            self.read_sub_agent(&path, observer, between);
         }
         // Releases up to 2.0 kept the sub-agents of all sessions in the project's folder.
         for path in main.parent().into_iter().flat_map(sub_agent_files) {
             let session = &self.session;
             let is_ours = *self.shared.entry(path.clone()).or_insert_with(|| is_of_session(&path, session));
             if is_ours {
-                self.read_sub_agent(&path, observer);
+                self.read_sub_agent(&path, observer, between);
             }
         }
     }
 
-    fn read_sub_agent(&mut self, path: &Path, observer: &mut Observer) {
+    fn read_sub_agent(&mut self, path: &Path, observer: &mut Observer, between: &mut dyn FnMut(&mut Observer)) {
         let Some(agent_id) = path.file_name().and_then(OsStr::to_str).and_then(agent_id_of_file) else { return };
         let meta = read_meta(path);
-        self.read_file(path, TranscriptFile::SubAgent { agent_id, meta: meta.as_deref() }, observer);
+        self.read_file(path, TranscriptFile::SubAgent { agent_id, meta: meta.as_deref() }, observer, between);
     }
 
     fn find_main(&mut self) -> Option<PathBuf> {
@@ -98,9 +100,18 @@ impl Transcripts {
         self.main.clone()
     }
 
-    fn read_file(&mut self, path: &Path, file: TranscriptFile<'_>, observer: &mut Observer) {
+    fn read_file(
+        &mut self,
+        path: &Path,
+        file: TranscriptFile<'_>,
+        observer: &mut Observer,
+        between: &mut dyn FnMut(&mut Observer),
+    ) {
         let start = self.read.get(path).copied().unwrap_or(0);
-        let end = read_from(path, start, |bytes| observer.transcript(file, bytes));
+        let end = read_from(path, start, |bytes| {
+            observer.transcript(file, bytes);
+            between(observer);
+        });
         if end > start {
             self.read.insert(path.to_owned(), end);
         }

@@ -33,6 +33,8 @@ const LOSS_INTERVAL: Duration = Duration::from_secs(10);
 
 /// What the assembler is asked to do.
 pub(crate) enum Command {
+    /// Assemble everything recorded before this.
+    Assemble { reply: Sender<()> },
     /// Send everything recorded before this, and wait for delivery until the deadline.
     Flush { deadline: Instant, reply: Sender<bool> },
     /// Close what is open, send everything, and answer with the receipt by the deadline.
@@ -115,6 +117,11 @@ impl Assembler {
             self.round();
             for command in self.mailbox.take() {
                 match command {
+                    Command::Assemble { reply } => {
+                        self.round();
+                        self.round();
+                        reply.send(()).ok();
+                    }
                     Command::Flush { deadline, reply } => {
                         // The caller may have stopped waiting.
                         reply.send(self.flush(deadline)).ok();

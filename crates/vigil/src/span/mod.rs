@@ -26,4 +26,5 @@ pub use span::{AttributeValue, Budget, Content, Evaluation, Span};
 pub use stream::SpanStream;
 
 pub(crate) use ambient::Ambient;
+pub(crate) use propagate::traceparent;
 pub(crate) use span::Parent;
