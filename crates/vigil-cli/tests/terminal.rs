@@ -158,8 +158,10 @@ fn ctrl_c_that_ends_the_command_still_gives_a_summary() {
 fn ctrl_z_stops_us_with_the_command_and_fg_goes_on() {
     let scratch = Scratch::new();
     let Some(mut terminal) = terminal(scratch.path()) else { return };
-    terminal.type_in("$VIGIL run -q -- sh -c 'echo ready-$((1+1)); sleep 1; echo over-$((1+1))'\n");
+    terminal.type_in("$VIGIL run -q -- sh -c 'echo ready-$((1+1)); sleep 2; echo over-$((1+1))'\n");
     terminal.expect("ready-2");
+    // A shell that is just starting `sleep` (vfork) cannot be stopped until that has begun, with us or without.
+    std::thread::sleep(Duration::from_millis(300));
     terminal.type_in("\u{1a}");
     terminal.expect("Stopped");
     terminal.type_in("echo at-the-prompt-$((1+1))\n");
