@@ -53,9 +53,24 @@ impl Drop for Scratch {
 
 /// The program with an environment that holds nothing of ours.
 pub(crate) fn vigil(home: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_vigil"));
+    let mut command = program();
     command.env_clear().env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", home);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// The program, with the usual signals as they usually are: a runner in the background or under nohup ignores some,
+/// and what is ignored stays ignored.
+fn program() -> Command {
+    const PROGRAM: &str = env!("CARGO_BIN_EXE_vigil");
+    const HUP_INT_QUIT_TERM: u64 = 1 | 1 << 1 | 1 << 2 | 1 << 14;
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
+    if ignored.unwrap_or(0) & HUP_INT_QUIT_TERM == 0 {
+        return Command::new(PROGRAM);
+    }
+    let mut command = Command::new("env");
+    command.args(["--default-signal=HUP,INT,QUIT,TERM", PROGRAM]);
     command
 }
 
