@@ -15,7 +15,7 @@ mod prices;
 pub use prices::TABLE_DATE;
 
 use crate::contract::attr;
-use crate::fact::{Attributes, Text, Value};
+use crate::fact::{AttributeSet, Text};
 use crate::usage::Usage;
 use crate::vocab::Provider;
 use prices::{Entry, Rates, TABLE};
@@ -52,7 +52,7 @@ impl Cost {
     }
 
     /// Writes the cost to a span: `vigil.cost.*`. Writes no number where none is known.
-    pub fn set_on(&self, attributes: &mut Attributes) {
+    pub fn set_on(&self, attributes: &mut AttributeSet<'_>) {
         match self {
             Self::Known { nano_usd, table } => {
                 attributes.set(attr::VIGIL_COST_NANO_USD, *nano_usd);
@@ -71,15 +71,29 @@ impl Cost {
 /// `provider` is who was called, where that is known; a price applies only to the providers the table names
 /// for it, since the same model costs otherwise elsewhere.
 pub fn price(provider: Option<&Provider>, model: &str, usage: &Usage) -> Cost {
-    match find(provider, model) {
-        Some(entry) => {
-            let rates = match &entry.long {
-                Some(long) if usage.input().unwrap_or(0) > long.above => &long.rates,
-                _ => &entry.rates,
-            };
-            known(multiply(rates, entry.web_search, usage))
-        }
+    match Rate::of(provider, model) {
+        Some(rate) => rate.cost(usage),
         None => Cost::Unpriced { model: model.to_owned() },
+    }
+}
+
+/// What calls of one model cost: [`price`] in two steps, for whoever prices many calls.
+#[derive(Clone, Copy, Debug)]
+pub struct Rate(&'static Entry);
+
+impl Rate {
+    /// The rate of `model` at `provider`; `None` when the table has none.
+    pub fn of(provider: Option<&Provider>, model: &str) -> Option<Self> {
+        find(provider, model).map(Self)
+    }
+
+    /// What `usage` of one call costs.
+    pub fn cost(&self, usage: &Usage) -> Cost {
+        let rates = match &self.0.long {
+            Some(long) if usage.input().unwrap_or(0) > long.above => &long.rates,
+            _ => &self.0.rates,
+        };
+        known(multiply(rates, self.0.web_search, usage))
     }
 }
 
@@ -225,14 +239,14 @@ impl CostSum {
     }
 
     /// Writes the sum to a span: the cost where it is known, else the models that have no price.
-    pub fn set_on(&self, attributes: &mut Attributes) {
+    pub fn set_on(&self, attributes: &mut AttributeSet<'_>) {
         if let Some(nano_usd) = self.nano_usd() {
             attributes.set(attr::VIGIL_COST_NANO_USD, nano_usd);
             attributes.set(attr::VIGIL_COST_TABLE, TABLE_DATE);
         }
         if !self.unpriced.is_empty() {
-            let models = self.unpriced.iter().map(|model| Text::from(model.clone())).collect();
-            attributes.set(attr::VIGIL_COST_UNPRICED_MODELS, Value::StrList(models));
+            let models: Vec<Text> = self.unpriced.iter().map(|model| Text::from(model.clone())).collect();
+            attributes.set(attr::VIGIL_COST_UNPRICED_MODELS, models);
         }
     }
 }

@@ -23,12 +23,12 @@ impl UnixNanos {
     }
 }
 
-/// The value of an attribute. OTLP spans know these; maps are written as JSON text.
+/// The value of an attribute, whose text may be borrowed. OTLP spans know these; maps are written as JSON text.
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
-pub enum Value {
+pub enum AnyValue<'a> {
     /// Text.
-    Str(Text),
+    Str(Cow<'a, str>),
     /// A whole number.
     Int(i64),
     /// A floating point number.
@@ -36,105 +36,165 @@ pub enum Value {
     /// A truth value.
     Bool(bool),
     /// A list of texts.
-    StrList(Vec<Text>),
+    StrList(Vec<Cow<'a, str>>),
     /// A list of whole numbers.
     IntList(Vec<i64>),
 }
 
+/// A value that borrows nothing.
+pub type Value = AnyValue<'static>;
+
 macro_rules! value_from {
     ($($from:ty => $variant:ident),*) => { $(
-        impl From<$from> for Value {
-            fn from(value: $from) -> Self { Value::$variant(value.into()) }
+        impl<'a> From<$from> for AnyValue<'a> {
+            #[inline]
+            fn from(value: $from) -> Self { AnyValue::$variant(value.into()) }
         }
     )* };
 }
-value_from!(&'static str => Str, String => Str, Text => Str, i64 => Int, i32 => Int, u32 => Int, f64 => Double,
-            bool => Bool, Vec<Text> => StrList, Vec<i64> => IntList);
+value_from!(&'a str => Str, String => Str, Cow<'a, str> => Str, i64 => Int, i32 => Int, u32 => Int, f64 => Double,
+            bool => Bool, Vec<Cow<'a, str>> => StrList, Vec<i64> => IntList);
 
-impl From<u64> for Value {
+impl From<u64> for AnyValue<'_> {
     /// Saturates at `i64::MAX`: OTLP has no unsigned integers.
+    #[inline]
     fn from(value: u64) -> Self {
-        Value::Int(i64::try_from(value).unwrap_or(i64::MAX))
+        AnyValue::Int(i64::try_from(value).unwrap_or(i64::MAX))
     }
 }
 
-impl Value {
+impl AnyValue<'_> {
     /// The text, if this is one.
+    #[inline]
     pub fn as_str(&self) -> Option<&str> {
         match self {
-            Value::Str(text) => Some(text),
+            AnyValue::Str(text) => Some(text),
             _ => None,
         }
     }
 
     /// The whole number, if this is one.
+    #[inline]
     pub fn as_int(&self) -> Option<i64> {
         match self {
-            Value::Int(number) => Some(*number),
+            AnyValue::Int(number) => Some(*number),
             _ => None,
         }
     }
+
+    /// The same, borrowing nothing.
+    pub fn to_value(&self) -> Value {
+        match self {
+            AnyValue::Str(text) => Value::Str(owned(text)),
+            AnyValue::Int(number) => Value::Int(*number),
+            AnyValue::Double(number) => Value::Double(*number),
+            AnyValue::Bool(truth) => Value::Bool(*truth),
+            AnyValue::StrList(list) => Value::StrList(list.iter().map(owned).collect()),
+            AnyValue::IntList(list) => Value::IntList(list.clone()),
+        }
+    }
+}
+
+fn owned(text: &Cow<'_, str>) -> Text {
+    Cow::Owned(text.as_ref().to_owned())
 }
 
 /// Attributes in the order they were recorded. A key that is set again replaces its earlier value.
 ///
 /// Beside the contract's keys there is room for the user's own names (`custom`), which the contract knows
 /// nothing about: they are written after the others and never appear on metrics.
-#[derive(Clone, PartialEq, Debug, Default)]
-pub struct Attributes {
-    known: Vec<(Key, Value)>,
-    custom: Vec<(Text, Value)>,
+#[derive(Clone, Debug, Default)]
+pub struct AttributeSet<'a> {
+    known: Vec<(Key, AnyValue<'a>)>,
+    custom: Vec<(Cow<'a, str>, AnyValue<'a>)>,
+    /// Which keys may be there, a bit each: most questions are for keys that are not.
+    maybe: [u64; 4],
 }
 
-impl Attributes {
+/// Attributes that borrow nothing.
+pub type Attributes = AttributeSet<'static>;
+
+impl PartialEq for AttributeSet<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.known == other.known && self.custom == other.custom
+    }
+}
+
+impl<'a> AttributeSet<'a> {
     /// No attributes yet.
     pub const fn new() -> Self {
-        Self { known: Vec::new(), custom: Vec::new() }
+        Self { known: Vec::new(), custom: Vec::new(), maybe: [0; 4] }
     }
 
     /// No attributes yet, with room for `capacity` of the contract's.
     pub fn with_capacity(capacity: usize) -> Self {
-        Self { known: Vec::with_capacity(capacity), custom: Vec::new() }
+        Self { known: Vec::with_capacity(capacity), ..Self::new() }
     }
 
     /// Sets `key`, replacing an earlier value.
-    pub fn set(&mut self, key: Key, value: impl Into<Value>) {
-        let value = value.into();
-        match self.known.iter_mut().find(|(k, _)| *k == key) {
-            Some(slot) => slot.1 = value,
-            None => self.known.push((key, value)),
+    #[inline]
+    pub fn set(&mut self, key: Key, value: impl Into<AnyValue<'a>>) {
+        self.put(key, value.into());
+    }
+
+    #[inline]
+    fn put(&mut self, key: Key, value: AnyValue<'a>) {
+        let (word, bit) = maybe(key);
+        if self.maybe[word] & bit != 0
+            && let Some(slot) = self.known.iter_mut().find(|(k, _)| *k == key)
+        {
+            slot.1 = value;
+            return;
         }
+        self.maybe[word] |= bit;
+        self.known.push((key, value));
     }
 
     /// Sets `key` where there is a value.
-    pub fn set_some(&mut self, key: Key, value: Option<impl Into<Value>>) {
+    pub fn set_some(&mut self, key: Key, value: Option<impl Into<AnyValue<'a>>>) {
         if let Some(value) = value {
             self.set(key, value);
         }
     }
 
+    /// Sets `key` where there is a value and none was set before.
+    pub fn set_absent(&mut self, key: Key, value: Option<impl Into<AnyValue<'a>>>) {
+        if let Some(value) = value
+            && self.get(key).is_none()
+        {
+            self.set(key, value);
+        }
+    }
+
     /// The value of `key`.
-    pub fn get(&self, key: Key) -> Option<&Value> {
+    #[inline]
+    pub fn get(&self, key: Key) -> Option<&AnyValue<'a>> {
+        let (word, bit) = maybe(key);
+        if self.maybe[word] & bit == 0 {
+            return None;
+        }
         self.known.iter().find(|(k, _)| *k == key).map(|(_, value)| value)
     }
 
     /// The text value of `key`.
+    #[inline]
     pub fn str(&self, key: Key) -> Option<&str> {
-        self.get(key).and_then(Value::as_str)
+        self.get(key).and_then(AnyValue::as_str)
     }
 
     /// The whole-number value of `key`.
+    #[inline]
     pub fn int(&self, key: Key) -> Option<i64> {
-        self.get(key).and_then(Value::as_int)
+        self.get(key).and_then(AnyValue::as_int)
     }
 
     /// Every attribute of the contract in order.
-    pub fn iter(&self) -> impl Iterator<Item = (Key, &Value)> {
+    pub fn iter(&self) -> impl Iterator<Item = (Key, &AnyValue<'a>)> {
         self.known.iter().map(|(key, value)| (*key, value))
     }
 
     /// Sets an attribute of the user's own, replacing an earlier value.
-    pub fn set_custom(&mut self, name: impl Into<Text>, value: impl Into<Value>) {
+    pub fn set_custom(&mut self, name: impl Into<Cow<'a, str>>, value: impl Into<AnyValue<'a>>) {
         let (name, value) = (name.into(), value.into());
         match self.custom.iter_mut().find(|(n, _)| *n == name) {
             Some(slot) => slot.1 = value,
@@ -143,17 +203,17 @@ impl Attributes {
     }
 
     /// The user's own attributes in order.
-    pub fn custom(&self) -> impl Iterator<Item = (&str, &Value)> {
+    pub fn custom(&self) -> impl Iterator<Item = (&str, &AnyValue<'a>)> {
         self.custom.iter().map(|(name, value)| (name.as_ref(), value))
     }
 
     /// Keeps the attributes `keep` says yes to; `keep` may change the value.
-    pub fn retain_mut(&mut self, mut keep: impl FnMut(Key, &mut Value) -> bool) {
+    pub fn retain_mut(&mut self, mut keep: impl FnMut(Key, &mut AnyValue<'a>) -> bool) {
         self.known.retain_mut(|(key, value)| keep(*key, value));
     }
 
     /// Like [`retain_mut`](Self::retain_mut) for the user's own attributes.
-    pub fn retain_custom_mut(&mut self, mut keep: impl FnMut(&str, &mut Value) -> bool) {
+    pub fn retain_custom_mut(&mut self, mut keep: impl FnMut(&str, &mut AnyValue<'a>) -> bool) {
         self.custom.retain_mut(|(name, value)| keep(name, value));
     }
 
@@ -166,6 +226,34 @@ impl Attributes {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+
+    /// The same, borrowing nothing.
+    pub fn to_attributes(&self) -> Attributes {
+        Attributes {
+            known: self.known.iter().map(|(key, value)| (*key, value.to_value())).collect(),
+            custom: self.custom.iter().map(|(name, value)| (owned(name), value.to_value())).collect(),
+            maybe: self.maybe,
+        }
+    }
+
+    /// Nothing, in the memory these attributes had: for another set that borrows from somewhere else.
+    pub fn emptied<'b>(mut self) -> AttributeSet<'b> {
+        self.known.clear();
+        self.custom.clear();
+        // The standard library collects into the memory it collects from when the sizes are the same.
+        AttributeSet {
+            known: self.known.into_iter().map(|(key, _)| (key, AnyValue::Bool(false))).collect(),
+            custom: self.custom.into_iter().map(|_| (Cow::Borrowed(""), AnyValue::Bool(false))).collect(),
+            maybe: [0; 4],
+        }
+    }
+}
+
+/// Where the bit of `key` lies. Keys beyond the 256th share bits, which costs a search and nothing else.
+#[inline]
+fn maybe(key: Key) -> (usize, u64) {
+    let index = usize::from(key.index());
+    ((index >> 6) & 3, 1 << (index & 63))
 }
 
 /// How a span ended.
@@ -195,9 +283,9 @@ pub struct SpanStart {
     pub start: UnixNanos,
 }
 
-/// A span that has ended.
+/// A span that has ended, whose text may be borrowed.
 #[derive(Clone, PartialEq, Debug)]
-pub struct SpanRecord {
+pub struct SpanData<'a> {
     /// Its identity.
     pub context: SpanContext,
     /// Its parent, in the same trace.
@@ -205,7 +293,7 @@ pub struct SpanRecord {
     /// What kind of work it is.
     pub kind: SpanKind,
     /// The variable part of the name: the model, the tool, the phase. Empty when there is none.
-    pub target: Text,
+    pub target: Cow<'a, str>,
     /// When it started.
     pub start: UnixNanos,
     /// When it ended; never before `start` once assembled.
@@ -213,12 +301,15 @@ pub struct SpanRecord {
     /// How it ended.
     pub outcome: Outcome,
     /// What is known of it.
-    pub attributes: Attributes,
+    pub attributes: AttributeSet<'a>,
     /// Spans elsewhere that this one has to do with.
     pub links: Vec<SpanContext>,
 }
 
-impl SpanRecord {
+/// A span that has ended and borrows nothing.
+pub type SpanRecord = SpanData<'static>;
+
+impl SpanData<'_> {
     /// The name on the wire, as the contract forms it.
     pub fn name(&self) -> String {
         self.kind.span_name(&self.attributes, &self.target)
@@ -228,11 +319,22 @@ impl SpanRecord {
     pub fn duration(&self) -> std::time::Duration {
         self.start.until(self.end)
     }
+
+    /// The same, borrowing nothing.
+    pub fn to_record(&self) -> SpanRecord {
+        SpanRecord {
+            target: owned(&self.target),
+            outcome: self.outcome.clone(),
+            attributes: self.attributes.to_attributes(),
+            links: self.links.clone(),
+            ..*self
+        }
+    }
 }
 
-/// Something that happened at one moment; an OTLP log record with an event name.
+/// Something that happened at one moment, an OTLP log record with an event name; its text may be borrowed.
 #[derive(Clone, PartialEq, Debug)]
-pub struct EventRecord {
+pub struct EventData<'a> {
     /// Which event.
     pub kind: EventKind,
     /// The span it happened in.
@@ -242,7 +344,17 @@ pub struct EventRecord {
     /// How serious it is.
     pub severity: Severity,
     /// What is known of it.
-    pub attributes: Attributes,
+    pub attributes: AttributeSet<'a>,
+}
+
+/// Something that happened, borrowing nothing.
+pub type EventRecord = EventData<'static>;
+
+impl EventData<'_> {
+    /// The same, borrowing nothing.
+    pub fn to_record(&self) -> EventRecord {
+        EventRecord { attributes: self.attributes.to_attributes(), ..*self }
+    }
 }
 
 /// One thing an adapter learned.

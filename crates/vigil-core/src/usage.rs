@@ -10,7 +10,7 @@
 //! cut to fit; arithmetic saturates.
 
 use crate::contract::attr;
-use crate::fact::Attributes;
+use crate::fact::AttributeSet;
 use std::ops::{Add, AddAssign};
 
 /// Tokens of a model call, or of several.
@@ -252,7 +252,7 @@ impl std::iter::Sum for Usage {
 /// On the wire.
 impl Usage {
     /// Writes the usage of one call: `gen_ai.usage.*`. Never for a sum.
-    pub fn set_on_call(&self, attributes: &mut Attributes) {
+    pub fn set_on_call(&self, attributes: &mut AttributeSet<'_>) {
         attributes.set_some(attr::GEN_AI_USAGE_INPUT_TOKENS, self.input);
         attributes.set_some(attr::GEN_AI_USAGE_OUTPUT_TOKENS, self.output);
         attributes.set_some(attr::GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS, self.cache_read);
@@ -262,7 +262,7 @@ impl Usage {
     }
 
     /// Writes the sum over all calls below a span: `vigil.usage.*`.
-    pub fn set_roll_up(&self, attributes: &mut Attributes) {
+    pub fn set_roll_up(&self, attributes: &mut AttributeSet<'_>) {
         attributes.set_some(attr::VIGIL_USAGE_INPUT_TOKENS, self.input);
         attributes.set_some(attr::VIGIL_USAGE_OUTPUT_TOKENS, self.output);
         attributes.set_some(attr::VIGIL_USAGE_CACHE_READ_INPUT_TOKENS, self.cache_read);
@@ -272,13 +272,13 @@ impl Usage {
     }
 
     /// What only the price needs; left out when it is zero, as it nearly always is.
-    fn set_billing(&self, attributes: &mut Attributes) {
+    fn set_billing(&self, attributes: &mut AttributeSet<'_>) {
         attributes.set_some(attr::VIGIL_USAGE_CACHE_WRITE_1H_INPUT_TOKENS, self.cache_write_1h.filter(|n| *n > 0));
         attributes.set_some(attr::VIGIL_USAGE_WEB_SEARCH_REQUESTS, self.web_search_requests.filter(|n| *n > 0));
     }
 
     /// Reads what [`set_on_call`](Self::set_on_call) wrote.
-    pub fn of_call(attributes: &Attributes) -> Usage {
+    pub fn of_call(attributes: &AttributeSet<'_>) -> Usage {
         let tokens = |key| attributes.int(key).map(|number| u64::try_from(number).unwrap_or(0));
         Self::from_fields([
             tokens(attr::GEN_AI_USAGE_INPUT_TOKENS),

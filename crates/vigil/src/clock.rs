@@ -40,9 +40,10 @@ enum Source {
     Manual(Arc<AtomicU64>),
 }
 
-/// A moment on both clocks, and the rate from one to the other.
+/// A moment on both clocks, and the rate from one to the other. What is turned with the same anchor keeps its order
+/// and its distances.
 #[derive(Clone, Copy, Debug)]
-struct Anchor {
+pub(crate) struct Anchor {
     ticks: u64,
     unix: u64,
     /// Nanoseconds a tick, times 2^32.
@@ -110,12 +111,6 @@ impl Clock {
         self.anchor().unix(ticks)
     }
 
-    /// Start and end as times of the same anchor; the end is never before the start.
-    pub(crate) fn unix_range(&self, start: Ticks, end: Ticks) -> (UnixNanos, UnixNanos) {
-        let anchor = self.anchor();
-        (anchor.unix(start), anchor.unix(end.max(start)))
-    }
-
     /// The time now.
     pub(crate) fn now(&self) -> UnixNanos {
         self.unix(self.ticks())
@@ -123,8 +118,7 @@ impl Clock {
 
     /// The time from `earlier` to `later`.
     pub(crate) fn between(&self, earlier: Ticks, later: Ticks) -> Duration {
-        let (start, end) = self.unix_range(earlier, later);
-        start.until(end)
+        self.anchor().between(earlier, later)
     }
 
     /// Measures the rate anew and follows the wall clock. Called by the assembler, once a round.
@@ -148,13 +142,26 @@ impl Clock {
         }
     }
 
-    fn anchor(&self) -> Anchor {
+    /// What turns ticks into times now. Good for as long as a round.
+    pub(crate) fn anchor(&self) -> Anchor {
         *self.anchor.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Anchor {
-    fn unix(&self, ticks: Ticks) -> UnixNanos {
+    /// Start and end as times; the end is never before the start.
+    pub(crate) fn unix_range(&self, start: Ticks, end: Ticks) -> (UnixNanos, UnixNanos) {
+        (self.unix(start), self.unix(end.max(start)))
+    }
+
+    /// The time from `earlier` to `later`.
+    pub(crate) fn between(&self, earlier: Ticks, later: Ticks) -> Duration {
+        let (start, end) = self.unix_range(earlier, later);
+        start.until(end)
+    }
+
+    /// The time `ticks` stands for.
+    pub(crate) fn unix(&self, ticks: Ticks) -> UnixNanos {
         let nanos = |ticks: u64| ((u128::from(ticks) * u128::from(self.rate)) >> 32) as u64;
         UnixNanos(match ticks.0.checked_sub(self.ticks) {
             Some(after) => self.unix.saturating_add(nanos(after)),

@@ -18,9 +18,11 @@ pub(crate) enum IdSource {
 }
 
 thread_local! {
-    static STATE: Cell<u64> = Cell::new(seed());
+    /// 0 until the first id.
+    static STATE: Cell<u64> = const { Cell::new(0) };
 }
 
+#[cold]
 fn seed() -> u64 {
     // RandomState draws its keys from the operating system once a process and differs by thread.
     let mut hasher = RandomState::new().build_hasher();
@@ -43,11 +45,15 @@ impl IdSource {
         Self::Seeded(AtomicU64::new(seed))
     }
 
-    #[inline]
+    #[inline(always)]
     fn next(&self) -> u64 {
         let state = match self {
             IdSource::Random => STATE.with(|cell| {
-                let next = cell.get().wrapping_add(STEP);
+                let state = match cell.get() {
+                    0 => seed(),
+                    state => state,
+                };
+                let next = state.wrapping_add(STEP);
                 cell.set(next);
                 next
             }),
@@ -56,11 +62,12 @@ impl IdSource {
         splitmix(state).max(1)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn span_id(&self) -> SpanId {
         SpanId(self.next().to_be_bytes())
     }
 
+    #[inline]
     pub(crate) fn trace_id(&self) -> TraceId {
         let mut bytes = [0; 16];
         bytes[..8].copy_from_slice(&self.next().to_be_bytes());

@@ -73,7 +73,7 @@ impl TestTelemetry {
         self.telemetry.flush(Duration::from_secs(5));
         let content = self.telemetry.content_allowed();
         let kept = self.captured.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Recorded { spans: kept.spans.clone(), events: kept.events.clone(), metrics: kept.metrics.clone(), content }
+        Recorded { content, ..kept.clone() }
     }
 }
 
@@ -86,6 +86,8 @@ pub struct Recorded {
     pub events: Vec<EventRecord>,
     /// The latest value of every series.
     pub metrics: Vec<MetricSeries>,
+    /// Orders spans that started at the same time, by place in `spans`.
+    numbers: Vec<u64>,
     content: bool,
 }
 
@@ -93,8 +95,9 @@ impl Recorded {
     /// The spans as an indented tree, a line each in the order they started: the name, and how it ended when
     /// that was not well. No ids and no times: made to be compared.
     pub fn tree(&self) -> String {
-        let mut spans: Vec<&SpanRecord> = self.spans.iter().collect();
-        spans.sort_by_key(|span| span.start);
+        let mut numbered: Vec<_> = self.spans.iter().zip(&self.numbers).collect();
+        numbered.sort_by_key(|(span, number)| (span.start, **number));
+        let spans: Vec<&SpanRecord> = numbered.into_iter().map(|(span, _)| span).collect();
         let known = |span: &SpanRecord| {
             span.parent.is_some_and(|parent| spans.iter().any(|other| other.context.span_id == parent))
         };
@@ -155,8 +158,11 @@ impl Captured {
         action(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    pub(crate) fn span(&self, span: SpanRecord) {
-        self.with(|recorded| recorded.spans.push(span));
+    pub(crate) fn span(&self, span: SpanRecord, number: u64) {
+        self.with(|recorded| {
+            recorded.spans.push(span);
+            recorded.numbers.push(number);
+        });
     }
 
     pub(crate) fn event(&self, event: EventRecord) {

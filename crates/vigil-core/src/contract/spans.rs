@@ -3,7 +3,7 @@
 use super::attr::*;
 use super::attributes::{Key, Source};
 use super::kind::{indexed, keys};
-use crate::fact::Attributes;
+use crate::fact::AttributeSet;
 
 /// The longest span name, in bytes; a longer one is cut. Names are made of models and tools as foreign
 /// programs name them.
@@ -453,17 +453,42 @@ impl SpanKind {
     ///
     /// The first word of GenAI spans is `gen_ai.operation.name` from `attributes` (else the usual operation),
     /// that of MCP spans `mcp.method.name`. Control characters are left out. Never empty.
-    pub fn span_name(&self, attributes: &Attributes, target: &str) -> String {
+    pub fn span_name(&self, attributes: &AttributeSet<'_>, target: &str) -> String {
+        let mut name = String::new();
+        self.with_span_name(attributes, target, |parts| {
+            name.reserve(parts.iter().map(|part| part.len()).sum());
+            parts.iter().for_each(|part| name.push_str(part));
+        });
+        name
+    }
+
+    /// Hands the parts of [`span_name`](Self::span_name) to `write`, which puts them one after the other.
+    pub fn with_span_name<R>(
+        &self,
+        attributes: &AttributeSet<'_>,
+        target: &str,
+        write: impl FnOnce(&[&str]) -> R,
+    ) -> R {
         let lead = match LEADS[usize::from(self.index())] {
             Lead::Fixed(word) => word,
             Lead::Operation(usual) => attributes.str(GEN_AI_OPERATION_NAME).unwrap_or(usual),
             Lead::Method(usual) => attributes.str(MCP_METHOD_NAME).unwrap_or(usual),
             Lead::Target => "",
         };
-        let gap = if lead.is_empty() { "" } else { " " };
-        let letters = [lead, gap, target].into_iter().flat_map(str::chars).filter(|letter| !letter.is_control());
-        let mut name = String::with_capacity((lead.len() + gap.len() + target.len()).min(MAX_NAME_BYTES));
-        for letter in letters {
+        let gap = if lead.is_empty() || target.is_empty() { "" } else { " " };
+        let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
+        let len = lead.len() + gap.len() + target.len();
+        if len > 0
+            && len <= MAX_NAME_BYTES
+            && plain(lead)
+            && plain(target)
+            && !target.ends_with(' ')
+            && !lead.ends_with(' ')
+        {
+            return write(&[lead, gap, target]);
+        }
+        let mut name = String::with_capacity(len.min(MAX_NAME_BYTES));
+        for letter in [lead, gap, target].into_iter().flat_map(str::chars).filter(|letter| !letter.is_control()) {
             if name.len() + letter.len_utf8() > MAX_NAME_BYTES {
                 break;
             }
@@ -473,7 +498,7 @@ impl SpanKind {
         if name.is_empty() {
             name.push_str(self.id());
         }
-        name
+        write(&[&name])
     }
 }
 

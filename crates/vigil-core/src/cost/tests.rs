@@ -1,4 +1,5 @@
 use super::*;
+use crate::fact::{Attributes, Value};
 
 fn nano(model: &str, usage: Usage) -> Option<u64> {
     price(None, model, &usage).nano_usd()

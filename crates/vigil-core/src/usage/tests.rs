@@ -1,4 +1,5 @@
 use super::*;
+use crate::fact::Attributes;
 
 #[test]
 fn anthropic_input_grows_by_what_was_cached() {

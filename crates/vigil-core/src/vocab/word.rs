@@ -72,9 +72,9 @@ macro_rules! closed_words {
             }
         }
 
-        impl From<$name> for $crate::fact::Value {
+        impl From<$name> for $crate::fact::AnyValue<'_> {
             fn from(value: $name) -> Self {
-                $crate::fact::Value::from(value.as_str())
+                $crate::fact::AnyValue::from(value.as_str())
             }
         }
     };
@@ -120,15 +120,15 @@ macro_rules! open_words {
             }
         }
 
-        impl From<$name> for $crate::fact::Value {
+        impl From<$name> for $crate::fact::AnyValue<'_> {
             fn from(value: $name) -> Self {
-                $crate::fact::Value::Str(value.0)
+                $crate::fact::AnyValue::Str(value.0)
             }
         }
 
-        impl From<&$name> for $crate::fact::Value {
+        impl From<&$name> for $crate::fact::AnyValue<'_> {
             fn from(value: &$name) -> Self {
-                $crate::fact::Value::Str(value.0.clone())
+                $crate::fact::AnyValue::Str(value.0.clone())
             }
         }
     };

@@ -3,15 +3,17 @@
 //! A round drains every buffer, joins, completes, derives, and hands on. Rounds run every 100 ms, at once
 //! when a buffer fills up, and twice for a flush or shutdown (see [`join`](super::join) for why twice).
 
-use super::join::{Joiner, is_outer};
-use super::outputs::Outputs;
+use super::join::{Applied, Joiner, is_outer};
+use super::outputs::{Outputs, Place};
 use super::privacy::Gate;
+use super::rollup::Rates;
 use super::series::Series;
 use super::{complete, derive, privacy};
-use crate::clock::monotonic;
+use crate::clock::{Anchor, monotonic};
 use crate::deliver::{DestinationReceipt, LossReason};
 use crate::receipt::Receipt;
 use crate::record::Recorder;
+use crate::record::format::{Record, read};
 use crate::settings::Settings;
 use crate::span::RemoteParent;
 use std::collections::HashMap;
@@ -20,8 +22,8 @@ use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use vigil_core::contract::{EventKind, attr};
-use vigil_core::fact::{EventRecord, Fact, SpanRecord, SpanStart, UnixNanos};
-use vigil_core::id::SpanId;
+use vigil_core::fact::{Attributes, EventData, EventRecord, Fact, SpanData, SpanStart, UnixNanos};
+use vigil_core::id::{SpanContext, SpanId};
 use vigil_core::vocab::{Originator, Severity};
 
 /// Between two rounds when nothing presses.
@@ -39,12 +41,6 @@ pub(crate) enum Command {
     Flush { deadline: Instant, reply: Sender<bool> },
     /// Close what is open, send everything, and answer with the receipt by the deadline.
     Shutdown { deadline: Instant, reply: Sender<Receipt> },
-}
-
-/// Something to tell of.
-enum Item {
-    Event(EventRecord),
-    Ended(SpanId),
 }
 
 /// How the rest of the crate talks to the assembler.
@@ -76,8 +72,11 @@ pub(crate) struct Assembler {
     metrics_due: UnixNanos,
     /// Depths of spans that adapters said have started.
     foreign: HashMap<SpanId, u16>,
-    /// Events of the round before.
-    happened: Vec<EventRecord>,
+    /// Events of spans whose start was not seen yet.
+    early: Vec<EventRecord>,
+    rates: Rates,
+    /// Memory for the attributes of the next span.
+    spare: Attributes,
     told_loss: u64,
     told_loss_at: Option<UnixNanos>,
 }
@@ -104,7 +103,9 @@ impl Assembler {
             outputs,
             originator,
             foreign: HashMap::new(),
-            happened: Vec::new(),
+            early: Vec::new(),
+            rates: Rates::default(),
+            spare: Attributes::new(),
             told_loss: 0,
             told_loss_at: None,
         }
@@ -136,29 +137,21 @@ impl Assembler {
     }
 
     fn round(&mut self) {
-        self.recorder.clock.calibrate();
-        let now = self.recorder.clock.now();
-        let mut events = Vec::new();
-        let joiner = &mut self.joiner;
-        self.recorder.drain(|bytes| joiner.read(bytes, &self.recorder.clock, &mut |_, event| events.push(event)));
-        events.iter_mut().for_each(|event| self.joiner.note_event(event));
-        // What happened and what ended is told in the order of time: events wait as long as ends do.
-        let happened = std::mem::replace(&mut self.happened, events);
-        let mut items: Vec<_> = happened.into_iter().map(|event| (event.time, Item::Event(event))).collect();
-        let clock = &self.recorder.clock;
-        let ended = self.joiner.end_round(clock);
-        items.extend(ended.into_iter().map(|span| (self.joiner.end_of(span, clock), Item::Ended(span))));
-        items.sort_by_key(|(time, _)| *time);
-        for (_, item) in items {
-            match item {
-                Item::Event(event) => self.event(event, now),
-                Item::Ended(span) => self.finish(span, now),
-            }
+        let recorder = self.recorder;
+        recorder.clock.calibrate();
+        let anchor = recorder.clock.anchor();
+        let now = anchor.unix(recorder.clock.ticks());
+        recorder.drain(|bytes| self.read(bytes, anchor, now));
+        for event in std::mem::take(&mut self.early) {
+            self.happened(event, now);
         }
-        for fact in self.recorder.take_facts() {
+        for span in self.joiner.end_round() {
+            self.finish(span, anchor, now);
+        }
+        for fact in recorder.take_facts() {
             self.fact(fact, now);
         }
-        for (start, depth) in self.joiner.announce(self.recorder.clock.ticks(), &self.recorder.clock, ANNOUNCE_AFTER) {
+        for (start, depth) in self.joiner.announce(recorder.clock.ticks(), anchor, ANNOUNCE_AFTER) {
             self.announce(&start, depth, now);
         }
         self.tell_loss(now, false);
@@ -170,30 +163,71 @@ impl Assembler {
         self.outputs.send_due(now);
     }
 
-    fn finish(&mut self, span: SpanId, now: UnixNanos) {
-        let Some(mut joined) = self.joiner.take(span, &self.recorder.clock) else { return };
-        let call = complete::joined(&mut joined, self.originator);
-        self.joiner.roll_up(&joined, call.as_ref());
-        let exception = complete::exception_of(&joined.span);
-        derive::span(&mut self.series, &joined.span, Some(joined.rollup.own), self.compat);
-        self.hand_on(joined.span, joined.depth, joined.sampled, now);
-        if let Some(exception) = exception {
-            self.event(exception, now);
+    /// Takes in records of one lane, in order.
+    fn read(&mut self, mut bytes: &[u8], anchor: Anchor, now: UnixNanos) {
+        while let Some((record, len)) = read(bytes) {
+            let (raw, rest) = bytes.split_at(len);
+            match self.joiner.apply(record, raw) {
+                Applied::Noted => {}
+                Applied::Finished(span) => self.finish(span, anchor, now),
+                Applied::Event(record) => self.happening(record, anchor, now),
+            }
+            bytes = rest;
+        }
+        debug_assert!(bytes.is_empty(), "the recorder wrote a record the assembler can't read");
+    }
+
+    fn happening(&mut self, record: Record<'_>, anchor: Anchor, now: UnixNanos) {
+        let Record::Event { event, span, severity, time, attributes } = record else { return };
+        let mut data = EventData {
+            kind: event,
+            span: span.map(|(trace_id, span_id)| SpanContext { trace_id, span_id }),
+            time: anchor.unix(time),
+            severity,
+            attributes: Default::default(),
+        };
+        attributes.apply("", &mut data.attributes);
+        match data.span {
+            Some(span) if !self.joiner.is_open(span.span_id) => self.early.push(data.to_record()),
+            _ => self.happened(data, now),
         }
     }
 
-    fn hand_on(&mut self, mut span: SpanRecord, depth: u16, sampled: bool, now: UnixNanos) {
-        let details = privacy::span(&mut span, self.gate);
-        self.outputs.span(&span, depth, sampled, now);
+    fn happened(&mut self, mut event: EventData<'_>, now: UnixNanos) {
+        if let Some(span) = event.span {
+            self.joiner.note_event(span.span_id, event.kind == EventKind::Retry, &mut event.attributes);
+        }
+        self.event(event, now);
+    }
+
+    fn finish(&mut self, span: SpanId, anchor: Anchor, now: UnixNanos) {
+        let Some(open) = self.joiner.take(span) else { return };
+        let mut span = open.span(anchor, std::mem::take(&mut self.spare));
+        let below = open.rollup.as_deref();
+        let call = complete::joined(&mut span, below, &mut self.rates, self.originator);
+        self.joiner.roll_up(&span, below, call.as_ref());
+        let exception = complete::exception_of(&span);
+        let own = below.map(|below| below.own).unwrap_or_default();
+        derive::span(&mut self.series, &span, Some(own), self.compat);
+        self.hand_on(&mut span, Place { depth: open.depth, number: open.number, sampled: open.sampled }, now);
+        if let Some(exception) = exception {
+            self.event(exception, now);
+        }
+        drop(call);
+        self.spare = span.attributes.emptied();
+        self.joiner.recycle(open.into_records());
+    }
+
+    fn hand_on(&mut self, span: &mut SpanData<'_>, place: Place, now: UnixNanos) {
+        let details = privacy::span(span, self.gate);
+        self.outputs.span(span, place, now);
         if let Some(details) = details {
             self.event(details, now);
         }
     }
 
-    fn event(&mut self, mut event: EventRecord, now: UnixNanos) {
-        if event.attributes.get(attr::VIGIL_ORIGINATOR).is_none() {
-            event.attributes.set(attr::VIGIL_ORIGINATOR, self.originator.as_str());
-        }
+    fn event(&mut self, mut event: EventData<'_>, now: UnixNanos) {
+        event.attributes.set_absent(attr::VIGIL_ORIGINATOR, Some(self.originator.as_str()));
         derive::event(&mut self.series, &event);
         privacy::event(&mut event, self.gate);
         self.outputs.event(&event, now);
@@ -215,7 +249,7 @@ impl Assembler {
                 derive::span(&mut self.series, &span, None, self.compat);
                 let inherited = self.parent.filter(|parent| parent.context.trace_id == span.context.trace_id);
                 let sampled = self.recorder.sampler.keep(span.context.trace_id, inherited.map(|parent| parent.sampled));
-                self.hand_on(span, depth, sampled, now);
+                self.hand_on(&mut span, Place { depth, number: u64::MAX, sampled }, now);
             }
             Fact::Event(event) => self.event(event, now),
         }
@@ -285,12 +319,11 @@ impl Assembler {
         self.recorder.close();
         self.round();
         self.round();
-        let now = self.recorder.clock.now();
-        for event in std::mem::take(&mut self.happened) {
-            self.event(event, now);
-        }
-        for span in self.joiner.close_open(self.recorder.clock.ticks()) {
-            self.finish(span, now);
+        let anchor = self.recorder.clock.anchor();
+        let ticks = self.recorder.clock.ticks();
+        let now = anchor.unix(ticks);
+        for span in self.joiner.close_open(ticks) {
+            self.finish(span, anchor, now);
         }
         self.tell_loss(now, true);
         let left = self.send_all(now, deadline);

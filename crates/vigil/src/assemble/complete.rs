@@ -1,17 +1,20 @@
 //! Completing a joined span: what the contract wants on it and what follows from what is there.
 
-use super::derive::{default_operation, outcome_word, tool_status};
-use super::join::Joined;
-use super::rollup::CallCost;
+use super::derive::{outcome_word, tool_status};
+use super::rollup::{CallCost, Rates, Rollup};
 use std::str::FromStr;
 use vigil_core::contract::{EventKind, SpanKind, attr};
-use vigil_core::fact::{EventRecord, Outcome, SpanRecord};
-use vigil_core::vocab::{ErrorType, Originator, Severity, ToolStatus};
+use vigil_core::fact::{EventData, Outcome, SpanData};
+use vigil_core::vocab::{ErrorType, Operation, Originator, Severity, ToolStatus};
 
 /// Fills in what follows from the span itself: the outcome of a tool from its status and the other way
 /// round, the cost of a call, an agent's sums. Answers with what the call cost, if it was one.
-pub(crate) fn joined(joined: &mut Joined, originator: Originator) -> Option<CallCost> {
-    let span = &mut joined.span;
+pub(crate) fn joined<'a>(
+    span: &mut SpanData<'a>,
+    below: Option<&'a Rollup>,
+    rates: &mut Rates,
+    originator: Originator,
+) -> Option<CallCost<'a>> {
     if span.kind == SpanKind::Tool {
         let recorded = span.attributes.str(attr::LIFE_TOOL_STATUS).and_then(|word| ToolStatus::from_str(word).ok());
         match (recorded, &span.outcome) {
@@ -25,49 +28,53 @@ pub(crate) fn joined(joined: &mut Joined, originator: Originator) -> Option<Call
             _ => {}
         }
     }
-    let call = CallCost::of(span);
+    let call = CallCost::of(span, rates);
     if let Some(call) = &call {
         call.cost.set_on(&mut span.attributes);
     }
     if span.kind == SpanKind::Agent {
-        joined.rollup.write(&mut span.attributes);
+        match below {
+            Some(below) => below.write(&mut span.attributes),
+            None => Rollup::write_nothing(&mut span.attributes),
+        }
     }
     common(span, originator);
     call
 }
 
 /// What every span carries, wherever it came from.
-pub(crate) fn common(span: &mut SpanRecord, originator: Originator) {
+pub(crate) fn common(span: &mut SpanData<'_>, originator: Originator) {
     span.end = span.end.max(span.start);
     let attributes = &mut span.attributes;
-    if attributes.get(attr::VIGIL_ORIGINATOR).is_none() {
-        attributes.set(attr::VIGIL_ORIGINATOR, originator.as_str());
-    }
-    if attributes.get(attr::GEN_AI_OPERATION_NAME).is_none()
-        && span.kind.def().required.contains(&attr::GEN_AI_OPERATION_NAME)
-    {
-        attributes.set_some(attr::GEN_AI_OPERATION_NAME, default_operation(span.kind));
-    }
+    attributes.set_absent(attr::VIGIL_ORIGINATOR, Some(originator.as_str()));
+    attributes.set_absent(attr::GEN_AI_OPERATION_NAME, default_operation(span.kind));
     attributes.set(attr::VIGIL_OUTCOME, outcome_word(&span.outcome));
     if let Outcome::Error(error) = &span.outcome {
-        attributes.set(attr::ERROR_TYPE, error.as_str().to_owned());
+        attributes.set(attr::ERROR_TYPE, error.clone());
     }
 }
 
+/// The operation a span of this kind has when none was recorded.
+pub(crate) fn default_operation(kind: SpanKind) -> Option<&'static str> {
+    let def = kind.def();
+    let usual = def.operation.filter(|operation| *operation != Operation::UNKNOWN.as_str());
+    usual.filter(|_| def.required.contains(&attr::GEN_AI_OPERATION_NAME))
+}
+
 /// The conventions' event for a model call that failed for good.
-pub(crate) fn exception_of(span: &SpanRecord) -> Option<EventRecord> {
+pub(crate) fn exception_of<'a>(span: &SpanData<'a>) -> Option<EventData<'a>> {
     let Outcome::Error(error) = &span.outcome else { return None };
     if span.kind != SpanKind::Chat {
         return None;
     }
-    let mut event = EventRecord {
+    let mut event = EventData {
         kind: EventKind::ClientException,
         span: Some(span.context),
         time: span.end,
         severity: Severity::Warn,
         attributes: Default::default(),
     };
-    event.attributes.set(attr::EXCEPTION_TYPE, error.as_str().to_owned());
+    event.attributes.set(attr::EXCEPTION_TYPE, error.clone());
     for key in [
         attr::EXCEPTION_MESSAGE,
         attr::ERROR_TYPE,

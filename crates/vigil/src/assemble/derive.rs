@@ -1,29 +1,30 @@
 //! Every metric, derived from finished spans and events. Before sampling, so that totals stay true.
 
 use super::rollup::Own;
-use super::series::Series;
+use super::series::{Series, SeriesAt};
 use vigil_core::contract::{EventKind, Metric, SpanKind, attr};
-use vigil_core::fact::{Attributes, EventRecord, Outcome, SpanRecord, Value};
+use vigil_core::fact::{AnyValue, EventData, Outcome, SpanData};
 use vigil_core::usage::Usage;
-use vigil_core::vocab::{Modality, Operation, OutcomeWord, ToolStatus};
+use vigil_core::vocab::{Modality, OutcomeWord, ToolStatus};
 
 /// Takes `span` into the metrics. `own` are an agent's calls without those of agents below it, where they were
 /// counted; `compat` also feeds the deprecated metrics.
-pub(crate) fn span(series: &mut Series, span: &SpanRecord, own: Option<Own>, compat: bool) {
+pub(crate) fn span(series: &mut Series, span: &SpanData<'_>, own: Option<Own>, compat: bool) {
     let seconds = span.duration().as_secs_f64();
     let at = &span.attributes;
-    let mut one = |metric: Metric, value: f64| series.record(metric, at, None, value);
+    let mut series = series.at(at);
+    let mut one = |metric: Metric, value: f64| series.record(metric, None, value);
     match span.kind {
         SpanKind::Chat => {
             one(Metric::InferenceDuration, seconds);
-            if let Some(Value::Double(first)) = at.get(attr::GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK) {
+            if let Some(AnyValue::Double(first)) = at.get(attr::GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK) {
                 one(Metric::InferenceTimeToFirstChunk, *first);
             }
-            tokens(series, at);
-            cost(series, at);
+            tokens(&mut series);
+            cost(&mut series);
             if compat {
-                series.record(Metric::OperationDuration, at, None, seconds);
-                compat_tokens(series, at);
+                series.record(Metric::OperationDuration, None, seconds);
+                compat_tokens(&mut series);
             }
         }
         SpanKind::Embeddings
@@ -34,7 +35,7 @@ pub(crate) fn span(series: &mut Series, span: &SpanRecord, own: Option<Own>, com
         | SpanKind::AgentClient => {
             one(Metric::OperationDuration, seconds);
             if span.kind == SpanKind::Embeddings {
-                cost(series, at);
+                cost(&mut series);
             }
         }
         SpanKind::Agent => {
@@ -71,23 +72,29 @@ pub(crate) fn span(series: &mut Series, span: &SpanRecord, own: Option<Own>, com
         (Metric::BudgetToolCallsRemaining, attr::LIFE_BUDGET_TOOL_CALLS_REMAINING),
     ] {
         let value = match at.get(key) {
-            Some(Value::Int(number)) => *number as f64,
-            Some(Value::Double(number)) => *number,
+            Some(AnyValue::Int(number)) => *number as f64,
+            Some(AnyValue::Double(number)) => *number,
             _ => continue,
         };
-        series.record(metric, at, None, value);
+        series.record(metric, None, value);
     }
 }
 
 /// Takes `event` into the metrics.
-pub(crate) fn event(series: &mut Series, event: &EventRecord) {
+pub(crate) fn event(series: &mut Series, event: &EventData<'_>) {
+    let counted =
+        [EventKind::ModeTransition, EventKind::EvaluationResult, EventKind::Retry, EventKind::DownstreamRateLimit];
+    if !counted.contains(&event.kind) {
+        return;
+    }
     let at = &event.attributes;
-    let mut one = |metric: Metric, value: f64| series.record(metric, at, None, value);
+    let mut series = series.at(at);
+    let mut one = |metric: Metric, value: f64| series.record(metric, None, value);
     match event.kind {
         EventKind::ModeTransition => one(Metric::ModeTransitions, 1.0),
         EventKind::EvaluationResult => {
             one(Metric::EvaluationCount, 1.0);
-            if let Some(Value::Double(score)) = at.get(attr::GEN_AI_EVALUATION_SCORE_VALUE) {
+            if let Some(AnyValue::Double(score)) = at.get(attr::GEN_AI_EVALUATION_SCORE_VALUE) {
                 one(Metric::EvaluationScore, *score);
             }
         }
@@ -98,11 +105,11 @@ pub(crate) fn event(series: &mut Series, event: &EventRecord) {
 }
 
 /// The conventions count every call, with 0 for what the provider did not say.
-fn tokens(series: &mut Series, at: &Attributes) {
-    let usage = Usage::of_call(at);
+fn tokens(series: &mut SeriesAt<'_, '_>) {
+    let usage = Usage::of_call(series.attributes());
     let modality = Some((attr::GEN_AI_TOKEN_MODALITY, Modality::Unknown.as_str()));
     let mut count = |metric: Metric, tokens: Option<u64>| {
-        series.record(metric, at, modality, tokens.unwrap_or(0) as f64);
+        series.record(metric, modality, tokens.unwrap_or(0) as f64);
     };
     count(Metric::InferenceInputTokens, usage.input());
     count(Metric::InferenceOutputTokens, usage.output());
@@ -119,26 +126,27 @@ fn tokens(series: &mut Series, at: &Attributes) {
         (Metric::InferenceOperationInputTokens, usage.input()),
         (Metric::InferenceOperationOutputTokens, usage.output()),
     ] {
-        series.record(metric, at, None, tokens.unwrap_or(0) as f64);
+        series.record(metric, None, tokens.unwrap_or(0) as f64);
     }
 }
 
-fn compat_tokens(series: &mut Series, at: &Attributes) {
-    let usage = Usage::of_call(at);
+fn compat_tokens(series: &mut SeriesAt<'_, '_>) {
+    let usage = Usage::of_call(series.attributes());
     for (word, tokens) in [("input", usage.input()), ("output", usage.output())] {
         if let Some(tokens) = tokens {
-            series.record(Metric::ClientTokenUsage, at, Some((attr::GEN_AI_TOKEN_TYPE, word)), tokens as f64);
+            series.record(Metric::ClientTokenUsage, Some((attr::GEN_AI_TOKEN_TYPE, word)), tokens as f64);
         }
     }
 }
 
 /// The cost was written on the span before.
-fn cost(series: &mut Series, at: &Attributes) {
+fn cost(series: &mut SeriesAt<'_, '_>) {
+    let at = series.attributes();
     if let Some(nano_usd) = at.int(attr::VIGIL_COST_NANO_USD) {
-        series.record(Metric::CostNanoUsd, at, None, nano_usd as f64);
+        series.record(Metric::CostNanoUsd, None, nano_usd as f64);
     }
     if at.get(attr::VIGIL_COST_UNPRICED_MODELS).is_some() {
-        series.record(Metric::UnpricedCalls, at, None, 1.0);
+        series.record(Metric::UnpricedCalls, None, 1.0);
     }
 }
 
@@ -150,11 +158,6 @@ pub(crate) fn tool_status(outcome: &Outcome) -> ToolStatus {
         Outcome::Error(error) if *error == vigil_core::vocab::ErrorType::TIMEOUT => ToolStatus::Timeout,
         Outcome::Error(_) => ToolStatus::Error,
     }
-}
-
-/// The operation a span of this kind has when none was recorded.
-pub(crate) fn default_operation(kind: SpanKind) -> Option<&'static str> {
-    kind.def().operation.filter(|operation| *operation != Operation::UNKNOWN.as_str())
 }
 
 /// The word for an outcome.

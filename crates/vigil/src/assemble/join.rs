@@ -1,55 +1,100 @@
 //! Joining records to spans.
 //!
-//! Records of one span may sit in the buffers of several threads, and buffers are drained one after the
-//! other, so an end can be seen before a set that was made earlier. The rule: a record that was made before
-//! another is drained at most one round later. A span whose end was seen in one round is therefore finished
-//! after the next, and a set or end without its start waits one round before it counts as lost. A span waits
-//! another round for those below it that ended before it did, so that its sums hold them all.
+//! A span's records wait here as they are, one after the other, until it is finished; then they are read once.
+//!
+//! Most spans are *alone*: all their records, and the starts of all spans below them, are in one lane, in order. They
+//! are finished when their end is read. Records of any other span may sit in the lanes of several threads, and lanes
+//! are drained one after the other, so an end can be seen before a set that was made earlier. The rule there: a
+//! record that was made before another is drained at most one round later. Such a span is therefore finished
+//! after the round that follows the one its end was seen in, and a set or end without its start waits one round
+//! before it counts as lost. A span waits another round for those below it that ended before it did, so that its
+//! sums hold them all.
 
 use super::rollup::{CallCost, Rollup};
-use crate::clock::{Clock, Ticks};
-use crate::record::format::{EndedAs, FLAG_SAMPLED, Record, read};
+use crate::clock::{Anchor, Ticks};
+use crate::record::format::{Attrs, EndedAs, FLAG_SAMPLED, Record, read};
 use std::collections::{HashMap, HashSet};
-use vigil_core::contract::{EventKind, SpanKind, attr};
-use vigil_core::fact::{EventRecord, Outcome, SpanRecord, SpanStart, Text, UnixNanos};
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::Arc;
+use vigil_core::contract::{SpanKind, attr};
+use vigil_core::fact::{AttributeSet, Outcome, SpanData, SpanStart, Text};
 use vigil_core::id::{SpanContext, SpanId};
 use vigil_core::vocab::ErrorType;
 
 /// How far up parents are followed.
 const DEPTH_MAX: usize = 256;
+/// Buffers kept for the records of spans to come, and the size up to which one is kept.
+const SPARE_BUFFERS: usize = 256;
+const SPARE_BYTES: usize = 4 << 10;
 
 /// A span that has started and not been finished.
 #[derive(Debug)]
 pub(crate) struct Open {
-    pub(crate) record: SpanRecord,
-    start: Ticks,
-    end: Ticks,
+    pub(crate) context: SpanContext,
+    pub(crate) parent: Option<SpanId>,
+    pub(crate) kind: SpanKind,
     pub(crate) sampled: bool,
+    /// Whether its start was told.
+    announced: bool,
+    ended: bool,
     /// How many open spans are above it.
     pub(crate) depth: u16,
-    /// Whether its start was told.
-    pub(crate) announced: bool,
-    pub(crate) rollup: Rollup,
-    /// What children inherit.
+    /// Counts starts as they are read.
+    pub(crate) number: u64,
+    /// Spans below it that have begun and not been finished.
+    below: u32,
+    retries: u32,
+    start: Ticks,
+    end: Ticks,
+    outcome: Outcome,
+    /// The target, then the attributes of all records so far.
+    records: Vec<u8>,
+    target: usize,
+    /// What it is called, and those below it with it.
+    names: Option<Arc<Names>>,
+    /// Made when something below it counts.
+    pub(crate) rollup: Option<Box<Rollup>>,
+}
+
+/// What spans inherit from the agent above them.
+#[derive(Debug, Default)]
+struct Names {
     agent: Option<Text>,
     session: Option<Text>,
     conversation: Option<Text>,
-    ended: bool,
 }
 
-/// A span that is finished, before it is completed.
-#[derive(Debug)]
-pub(crate) struct Joined {
-    pub(crate) span: SpanRecord,
-    pub(crate) sampled: bool,
-    pub(crate) depth: u16,
-    pub(crate) rollup: Rollup,
+/// Span ids are random already.
+#[derive(Default)]
+pub(crate) struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            // Ids of tests count up from one: the multiplication spreads them.
+            self.0 = (self.0 ^ u64::from_le_bytes(word)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        }
+    }
+    fn write_usize(&mut self, _: usize) {}
+}
+
+/// What came of a record.
+pub(crate) enum Applied<'a> {
+    Noted,
+    /// This span is finished: [`take`](Joiner::take) it now.
+    Finished(SpanId),
+    Event(Record<'a>),
 }
 
 /// Spans in the making.
 #[derive(Debug, Default)]
 pub(crate) struct Joiner {
-    open: HashMap<SpanId, Open>,
+    open: HashMap<SpanId, Open, BuildHasherDefault<IdHasher>>,
     ended_now: Vec<SpanId>,
     ended_before: Vec<SpanId>,
     /// Sets and ends whose start was not seen yet, as records.
@@ -57,102 +102,94 @@ pub(crate) struct Joiner {
     waiting_before: Vec<Vec<u8>>,
     /// Sets and ends whose start never came.
     pub(crate) without_start: u64,
+    spare: Vec<Vec<u8>>,
+    started: u64,
 }
 
 impl Joiner {
-    /// Takes in one buffer's records, in order; events are handed to `event`.
-    pub(crate) fn read(&mut self, mut bytes: &[u8], clock: &Clock, event: &mut impl FnMut(&mut Self, EventRecord)) {
-        while let Some((record, len)) = read(bytes) {
-            if let Some(happened) = self.apply(record, &bytes[..len], clock) {
-                event(self, happened);
-            }
-            bytes = &bytes[len..];
-        }
-        debug_assert!(bytes.is_empty(), "the recorder wrote a record the assembler can't read");
-    }
-
-    fn apply(&mut self, record: Record<'_>, raw: &[u8], clock: &Clock) -> Option<EventRecord> {
+    /// Takes in one record; `raw` are its bytes.
+    #[inline]
+    pub(crate) fn apply<'a>(&mut self, record: Record<'a>, raw: &[u8]) -> Applied<'a> {
         match record {
             Record::Start { trace, span, parent, kind, flags, time, target, attributes } => {
-                let mut record = SpanRecord {
+                self.started += 1;
+                let mut records = self.spare.pop().unwrap_or_default();
+                records.extend_from_slice(target.as_bytes());
+                records.extend_from_slice(attributes.0);
+                let above = parent.and_then(|parent| self.open.get_mut(&parent));
+                let (depth, names) = match above {
+                    Some(above) => {
+                        above.below += 1;
+                        (above.depth.saturating_add(1), above.names.clone())
+                    }
+                    None => (0, None),
+                };
+                let open = Open {
                     context: SpanContext { trace_id: trace, span_id: span },
                     parent,
                     kind,
-                    target: target.to_owned().into(),
-                    start: Default::default(),
-                    end: Default::default(),
-                    outcome: Outcome::Ok,
-                    attributes: Default::default(),
-                    links: Vec::new(),
-                };
-                attributes.apply(&mut record.attributes);
-                let above = parent.and_then(|parent| self.open.get(&parent));
-                let own = |key| record.attributes.str(key).map(|text| Text::from(text.to_owned()));
-                let open = Open {
                     sampled: flags & FLAG_SAMPLED != 0,
-                    depth: above.map_or(0, |above| above.depth.saturating_add(1)),
                     announced: false,
-                    rollup: Rollup::default(),
-                    agent: own(attr::GEN_AI_AGENT_NAME).or_else(|| above?.agent.clone()),
-                    session: own(attr::LIFE_SESSION_ID).or_else(|| above?.session.clone()),
-                    conversation: own(attr::GEN_AI_CONVERSATION_ID).or_else(|| above?.conversation.clone()),
                     ended: false,
+                    depth,
+                    number: self.started,
+                    below: 0,
+                    retries: 0,
                     start: time,
                     end: time,
-                    record,
+                    outcome: Outcome::Ok,
+                    records,
+                    target: target.len(),
+                    names: if kind == SpanKind::Agent { Some(Names::own(target, attributes, names)) } else { names },
+                    rollup: None,
                 };
                 self.open.insert(span, open);
             }
             Record::Set { span, attributes } => match self.open.get_mut(&span) {
-                Some(open) => attributes.apply(&mut open.record.attributes),
+                Some(open) => open.records.extend_from_slice(attributes.0),
                 None => self.waiting_now.push(raw.to_owned()),
             },
-            Record::End { span, time, ended, attributes } => match self.open.get_mut(&span) {
+            Record::End { span, time, ended, alone, attributes } => match self.open.get_mut(&span) {
                 Some(open) => {
-                    attributes.apply(&mut open.record.attributes);
+                    open.records.extend_from_slice(attributes.0);
                     open.end = time;
-                    open.record.outcome = match ended {
+                    open.outcome = match ended {
                         EndedAs::Ok => Outcome::Ok,
                         EndedAs::Error(error) => Outcome::Error(ErrorType::from_code(error)),
                         EndedAs::Cancelled => Outcome::Cancelled,
                     };
                     open.ended = true;
+                    if alone && open.below == 0 {
+                        return Applied::Finished(span);
+                    }
                     self.ended_now.push(span);
                 }
                 None => self.waiting_now.push(raw.to_owned()),
             },
-            Record::Event { event, span, severity, time, attributes } => {
-                let mut happened = EventRecord {
-                    kind: event,
-                    span: span.map(|(trace_id, span_id)| SpanContext { trace_id, span_id }),
-                    time: clock.unix(time),
-                    severity,
-                    attributes: Default::default(),
-                };
-                attributes.apply(&mut happened.attributes);
-                return Some(happened);
-            }
+            event @ Record::Event { .. } => return Applied::Event(event),
         }
-        None
+        Applied::Noted
     }
 
-    /// Every buffer has been read once more: tries what was waiting again and names the spans whose end was
+    /// Every lane has been read once more: tries what was waiting again and names the spans whose end was
     /// seen a round ago, children before their parents. [`take`](Self::take) them one after the other.
-    pub(crate) fn end_round(&mut self, clock: &Clock) -> Vec<SpanId> {
+    pub(crate) fn end_round(&mut self) -> Vec<SpanId> {
         let before = std::mem::take(&mut self.waiting_before);
         let now = std::mem::take(&mut self.waiting_now);
-        for raw in before {
-            if let Some((record, _)) = read(&raw) {
-                self.apply(record, &raw, clock);
+        let mut finished = Vec::new();
+        let mut again = |joiner: &mut Self, records: Vec<Vec<u8>>| {
+            for raw in records {
+                if let Some((record, _)) = read(&raw)
+                    && let Applied::Finished(span) = joiner.apply(record, &raw)
+                {
+                    finished.push(span);
+                }
             }
-        }
+        };
+        again(self, before);
         self.without_start += self.waiting_now.len() as u64;
         self.waiting_now.clear();
-        for raw in now {
-            if let Some((record, _)) = read(&raw) {
-                self.apply(record, &raw, clock);
-            }
-        }
+        again(self, now);
         self.waiting_before = std::mem::take(&mut self.waiting_now);
 
         let held = self.above_of_ended_now();
@@ -160,6 +197,7 @@ impl Joiner {
             std::mem::take(&mut self.ended_before).into_iter().partition::<Vec<_>, _>(|span| held.contains(span));
         self.ended_before = std::mem::take(&mut self.ended_now);
         self.ended_before.extend(held);
+        ended.extend(finished);
         // By end, and of equal ends the one that began later first: that is children first.
         ended.sort_by_key(|span| {
             self.open.get(span).map(|open| (open.end, std::cmp::Reverse(open.start), std::cmp::Reverse(open.depth)))
@@ -172,7 +210,7 @@ impl Joiner {
         let mut held = HashSet::new();
         for span in &self.ended_now {
             let Some(ended) = self.open.get(span) else { continue };
-            for (above, open) in self.above(ended.record.parent) {
+            for (above, open) in self.above(ended.parent) {
                 if open.end < ended.end || !held.insert(above) {
                     break;
                 }
@@ -184,92 +222,92 @@ impl Joiner {
     /// The open spans from `parent` upwards. A record that makes a circle of parents is not followed for ever.
     fn above(&self, parent: Option<SpanId>) -> impl Iterator<Item = (SpanId, &Open)> {
         let step = move |span: Option<SpanId>| span.and_then(|span| Some((span, self.open.get(&span)?)));
-        std::iter::successors(step(parent), move |(_, open)| step(open.record.parent)).take(DEPTH_MAX)
+        std::iter::successors(step(parent), move |(_, open)| step(open.parent)).take(DEPTH_MAX)
     }
 
     /// Ends every span that is still open as cancelled at `now` and names them, the deepest first.
     pub(crate) fn close_open(&mut self, now: Ticks) -> Vec<SpanId> {
-        let depth = |open: &Open| self.above(open.record.parent).count();
+        let depth = |open: &Open| self.above(open.parent).count();
         let mut open: Vec<_> = self.open.iter().map(|(span, open)| (std::cmp::Reverse(depth(open)), *span)).collect();
         open.sort();
         for open in self.open.values_mut().filter(|open| !open.ended) {
             open.end = now;
-            open.record.outcome = Outcome::Cancelled;
+            open.outcome = Outcome::Cancelled;
         }
         open.into_iter().map(|(_, span)| span).collect()
     }
 
-    /// When a span ended that has.
-    pub(crate) fn end_of(&self, span: SpanId, clock: &Clock) -> UnixNanos {
-        self.open.get(&span).map_or_else(UnixNanos::default, |open| clock.unix_range(open.start, open.end).1)
-    }
-
     /// Hands out a span that has ended.
-    pub(crate) fn take(&mut self, span: SpanId, clock: &Clock) -> Option<Joined> {
+    pub(crate) fn take(&mut self, span: SpanId) -> Option<Open> {
         let mut open = self.open.remove(&span)?;
         // Its start may have been drained before its parent's was: what could not be inherited then is now.
-        for (above, (_, parent)) in self.above(open.record.parent).enumerate() {
-            open.depth = open.depth.max(above as u16 + 1);
-            let inherit = |own: &mut Option<Text>, theirs: &Option<Text>| {
-                if own.is_none() {
-                    own.clone_from(theirs);
-                }
-            };
-            inherit(&mut open.agent, &parent.agent);
-            inherit(&mut open.session, &parent.session);
-            inherit(&mut open.conversation, &parent.conversation);
+        if open.names.is_none() && open.parent.is_some() {
+            let above = self.above(open.parent).enumerate();
+            let found = above.fold((0, None), |(_, names): (usize, Option<Arc<Names>>), (up, (_, parent))| {
+                (up + 1, names.or_else(|| parent.names.clone()))
+            });
+            open.depth = open.depth.max(u16::try_from(found.0).unwrap_or(u16::MAX));
+            open.names = found.1;
         }
-        (open.record.start, open.record.end) = clock.unix_range(open.start, open.end);
-        let set_absent = |open: &mut Open, key, value: Option<Text>| {
-            if open.record.attributes.get(key).is_none() {
-                open.record.attributes.set_some(key, value);
-            }
-        };
-        let (agent, session, conversation) = (open.agent.take(), open.session.take(), open.conversation.take());
-        set_absent(&mut open, attr::GEN_AI_AGENT_NAME, agent);
-        set_absent(&mut open, attr::LIFE_SESSION_ID, session);
-        set_absent(&mut open, attr::GEN_AI_CONVERSATION_ID, conversation);
-        Some(Joined { span: open.record, sampled: open.sampled, depth: open.depth, rollup: open.rollup })
+        Some(open)
+    }
+
+    /// Takes the memory of a span that was finished back.
+    pub(crate) fn recycle(&mut self, mut records: Vec<u8>) {
+        if self.spare.len() < SPARE_BUFFERS && records.capacity() <= SPARE_BYTES {
+            records.clear();
+            self.spare.push(records);
+        }
     }
 
     /// Adds what a finished span amounts to, itself and below, to its parent.
-    pub(crate) fn roll_up(&mut self, joined: &Joined, call: Option<&CallCost>) {
-        if let Some(above) = joined.span.parent.and_then(|parent| self.open.get_mut(&parent)) {
-            above.rollup.add(&joined.rollup, joined.span.kind == SpanKind::Agent);
-            above.rollup.add_span(&joined.span, call);
+    pub(crate) fn roll_up(&mut self, span: &SpanData<'_>, below: Option<&Rollup>, call: Option<&CallCost<'_>>) {
+        let Some(above) = span.parent.and_then(|parent| self.open.get_mut(&parent)) else { return };
+        above.below = above.below.saturating_sub(1);
+        if below.is_some() || Rollup::counts(span.kind) {
+            let rollup = above.rollup.get_or_insert_default();
+            if let Some(below) = below {
+                rollup.add(below, span.kind == SpanKind::Agent);
+            }
+            rollup.add_span(span, call);
         }
     }
 
-    /// Notes an event on the span it happened in.
-    pub(crate) fn note_event(&mut self, event: &mut EventRecord) {
-        let Some(open) = event.span.and_then(|span| self.open.get_mut(&span.span_id)) else { return };
-        if event.kind == EventKind::Retry {
-            open.rollup.add_retry();
-            let count = open.record.attributes.int(attr::VIGIL_RETRY_COUNT).unwrap_or(0);
-            open.record.attributes.set(attr::VIGIL_RETRY_COUNT, count + 1);
+    /// Whether a span has started and not been finished.
+    pub(crate) fn is_open(&self, span: SpanId) -> bool {
+        self.open.contains_key(&span)
+    }
+
+    /// Notes an event on the span it happened in: a try that is made again is counted there, and the event is told
+    /// with the agent's name and session.
+    pub(crate) fn note_event(&mut self, span: SpanId, is_retry: bool, attributes: &mut AttributeSet<'_>) {
+        let Some(open) = self.open.get_mut(&span) else { return };
+        if is_retry {
+            open.retries += 1;
+            open.rollup.get_or_insert_default().add_retry();
         }
-        for (key, value) in [(attr::GEN_AI_AGENT_NAME, &open.agent), (attr::LIFE_SESSION_ID, &open.session)] {
-            event.attributes.set_some(key, value.clone());
+        if let Some(names) = &open.names {
+            attributes.set_some(attr::GEN_AI_AGENT_NAME, names.agent.clone());
+            attributes.set_some(attr::LIFE_SESSION_ID, names.session.clone());
         }
     }
 
     /// Spans that should be told of before they end: work of the outer kinds at once, the rest when it has
     /// taken `after`. Each is handed out once.
-    pub(crate) fn announce(&mut self, now: Ticks, clock: &Clock, after: std::time::Duration) -> Vec<(SpanStart, u16)> {
+    pub(crate) fn announce(&mut self, now: Ticks, anchor: Anchor, after: std::time::Duration) -> Vec<(SpanStart, u16)> {
         let mut started: Vec<_> = self
             .open
             .values_mut()
             .filter(|open| !open.announced && !open.ended)
-            .filter(|open| is_outer(open.record.kind) || clock.between(open.start, now) >= after)
+            .filter(|open| is_outer(open.kind) || anchor.between(open.start, now) >= after)
             .map(|open| {
                 open.announced = true;
-                let record = &open.record;
                 let start = SpanStart {
-                    context: record.context,
-                    parent: record.parent,
-                    kind: record.kind,
-                    target: record.target.clone(),
-                    start: clock.unix(open.start),
+                    context: open.context,
+                    parent: open.parent,
+                    kind: open.kind,
+                    target: open.target().to_owned().into(),
+                    start: anchor.unix(open.start),
                 };
                 (start, open.depth)
             })
@@ -281,6 +319,58 @@ impl Joiner {
     #[cfg(test)]
     fn open_count(&self) -> usize {
         self.open.len()
+    }
+}
+
+impl Names {
+    /// Those of an agent: its own, else those from above.
+    fn own(target: &str, attributes: Attrs<'_>, above: Option<Arc<Names>>) -> Arc<Names> {
+        let mut set = AttributeSet::new();
+        attributes.apply(target, &mut set);
+        let own = |key| set.str(key).map(|text| Text::from(text.to_owned()));
+        let above = above.unwrap_or_default();
+        Arc::new(Names {
+            agent: own(attr::GEN_AI_AGENT_NAME).or_else(|| above.agent.clone()),
+            session: own(attr::LIFE_SESSION_ID).or_else(|| above.session.clone()),
+            conversation: own(attr::GEN_AI_CONVERSATION_ID).or_else(|| above.conversation.clone()),
+        })
+    }
+}
+
+impl Open {
+    fn target(&self) -> &str {
+        self.records.get(..self.target).and_then(|target| std::str::from_utf8(target).ok()).unwrap_or_default()
+    }
+
+    /// The span as its records tell it, with what it inherits. `attributes` is an empty set to use the memory of.
+    pub(crate) fn span<'a>(&'a self, anchor: Anchor, attributes: AttributeSet<'a>) -> SpanData<'a> {
+        let (start, end) = anchor.unix_range(self.start, self.end);
+        let mut span = SpanData {
+            context: self.context,
+            parent: self.parent,
+            kind: self.kind,
+            target: self.target().into(),
+            start,
+            end,
+            outcome: self.outcome.clone(),
+            attributes,
+            links: Vec::new(),
+        };
+        let set = &mut span.attributes;
+        Attrs(self.records.get(self.target..).unwrap_or_default()).apply(self.target(), set);
+        if self.retries > 0 {
+            set.set(attr::VIGIL_RETRY_COUNT, self.retries);
+        }
+        if let Some(names) = &self.names {
+            set.set_absent(attr::GEN_AI_AGENT_NAME, names.agent.as_deref());
+            set.set_absent(attr::LIFE_SESSION_ID, names.session.as_deref());
+            set.set_absent(attr::GEN_AI_CONVERSATION_ID, names.conversation.as_deref());
+        }
+        span
+    }
+
+    pub(crate) fn into_records(self) -> Vec<u8> {
+        self.records
     }
 }
 

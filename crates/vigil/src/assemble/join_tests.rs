@@ -1,6 +1,8 @@
 use super::*;
+use crate::clock::Clock;
 use crate::record::format::{End, Set, Start, StartFields, ValueRef, Write};
 use crate::record::lanes::bytes_of;
+use vigil_core::fact::{SpanRecord, UnixNanos};
 use vigil_core::id::TraceId;
 
 #[derive(Default)]
@@ -14,7 +16,10 @@ impl Writer {
         self.put(&Set(span, attributes));
     }
     fn end(&mut self, span: SpanId, time: Ticks, ended: EndedAs<'_>) {
-        self.put(&End { span, time, ended, attributes: &[] });
+        self.put(&End { span, time, ended, alone: false });
+    }
+    fn end_alone(&mut self, span: u8, time: u64) {
+        self.put(&End { span: SpanId([span; 8]), time: Ticks(time), ended: EndedAs::Ok, alone: true });
     }
 }
 
@@ -37,27 +42,46 @@ fn start(writer: &mut Writer, span: u8, parent: Option<u8>, kind: SpanKind, time
     writer.put(&Start(fields, &[]));
 }
 
-fn clock() -> Clock {
-    Clock::manual(UnixNanos(0)).0
+fn anchor() -> Anchor {
+    Clock::manual(UnixNanos(0)).0.anchor()
 }
 
-fn no_event(_: &mut Joiner, _: EventRecord) {
-    panic!("no event was recorded");
+/// Reads one lane's records and names the spans that are finished at once.
+fn drain(joiner: &mut Joiner, mut bytes: &[u8]) -> Vec<SpanId> {
+    let mut finished = Vec::new();
+    while let Some((record, len)) = read(bytes) {
+        match joiner.apply(record, &bytes[..len]) {
+            Applied::Noted => {}
+            Applied::Finished(span) => finished.push(span),
+            Applied::Event(_) => panic!("no event was recorded"),
+        }
+        bytes = &bytes[len..];
+    }
+    finished
 }
 
-fn take(joiner: &mut Joiner, ended: impl FnOnce(&mut Joiner) -> Vec<SpanId>) -> Vec<Joined> {
-    ended(joiner).into_iter().map(|span| joiner.take(span, &clock()).unwrap()).collect()
+struct Done {
+    span: SpanRecord,
+    depth: u16,
+}
+
+fn take(joiner: &mut Joiner, ended: impl FnOnce(&mut Joiner) -> Vec<SpanId>) -> Vec<Done> {
+    let taken = ended(joiner).into_iter().map(|span| {
+        let open = joiner.take(span).unwrap();
+        Done { span: open.span(anchor(), AttributeSet::new()).to_record(), depth: open.depth }
+    });
+    taken.collect()
 }
 
 #[test]
 fn an_end_drained_before_an_earlier_set_still_gets_it() {
     let mut joiner = Joiner::default();
-    joiner.read(&buffer(|w| start(w, 1, None, SpanKind::Chat, 10)), &clock(), &mut no_event);
-    joiner.read(&buffer(|w| w.end(SpanId([1; 8]), Ticks(20), EndedAs::Ok)), &clock(), &mut no_event);
-    assert!(joiner.end_round(&clock()).is_empty());
+    drain(&mut joiner, &buffer(|w| start(w, 1, None, SpanKind::Chat, 10)));
+    drain(&mut joiner, &buffer(|w| w.end(SpanId([1; 8]), Ticks(20), EndedAs::Ok)));
+    assert!(joiner.end_round().is_empty());
     let set = buffer(|w| w.set(SpanId([1; 8]), &[(attr::GEN_AI_USAGE_OUTPUT_TOKENS, ValueRef::Int(5))]));
-    joiner.read(&set, &clock(), &mut no_event);
-    let done = take(&mut joiner, |joiner| joiner.end_round(&clock()));
+    drain(&mut joiner, &set);
+    let done = take(&mut joiner, |joiner| joiner.end_round());
     assert_eq!(done.len(), 1);
     assert_eq!(done[0].span.attributes.int(attr::GEN_AI_USAGE_OUTPUT_TOKENS), Some(5));
     assert_eq!(joiner.open_count(), 0);
@@ -66,11 +90,11 @@ fn an_end_drained_before_an_earlier_set_still_gets_it() {
 #[test]
 fn an_end_drained_before_its_start_waits_for_it() {
     let mut joiner = Joiner::default();
-    joiner.read(&buffer(|w| w.end(SpanId([1; 8]), Ticks(20), EndedAs::Cancelled)), &clock(), &mut no_event);
-    joiner.end_round(&clock());
-    joiner.read(&buffer(|w| start(w, 1, None, SpanKind::Tool, 10)), &clock(), &mut no_event);
-    joiner.end_round(&clock());
-    let done = take(&mut joiner, |joiner| joiner.end_round(&clock()));
+    drain(&mut joiner, &buffer(|w| w.end(SpanId([1; 8]), Ticks(20), EndedAs::Cancelled)));
+    joiner.end_round();
+    drain(&mut joiner, &buffer(|w| start(w, 1, None, SpanKind::Tool, 10)));
+    joiner.end_round();
+    let done = take(&mut joiner, |joiner| joiner.end_round());
     assert_eq!((done.len(), &done[0].span.outcome), (1, &Outcome::Cancelled));
     assert_eq!(joiner.without_start, 0);
 }
@@ -78,8 +102,8 @@ fn an_end_drained_before_its_start_waits_for_it() {
 #[test]
 fn an_end_whose_start_never_comes_is_counted_and_forgotten() {
     let mut joiner = Joiner::default();
-    joiner.read(&buffer(|w| w.end(SpanId([1; 8]), Ticks(20), EndedAs::Ok)), &clock(), &mut no_event);
-    (0..3).for_each(|_| drop(joiner.end_round(&clock())));
+    drain(&mut joiner, &buffer(|w| w.end(SpanId([1; 8]), Ticks(20), EndedAs::Ok)));
+    (0..3).for_each(|_| drop(joiner.end_round()));
     assert_eq!((joiner.without_start, joiner.waiting_before.len()), (1, 0));
 }
 
@@ -93,14 +117,44 @@ fn children_come_out_before_their_parents_and_inherit_from_them() {
         w.end(SpanId([1; 8]), Ticks(20), EndedAs::Ok);
         w.end(SpanId([2; 8]), Ticks(20), EndedAs::Ok);
     });
-    joiner.read(&bytes, &clock(), &mut no_event);
-    joiner.end_round(&clock());
-    let done = take(&mut joiner, |joiner| joiner.end_round(&clock()));
+    drain(&mut joiner, &bytes);
+    joiner.end_round();
+    let done = take(&mut joiner, |joiner| joiner.end_round());
     assert_eq!(
         done.iter().map(|joined| joined.span.context.span_id).collect::<Vec<_>>(),
         [SpanId([2; 8]), SpanId([1; 8])]
     );
     assert_eq!((done[0].depth, done[1].depth), (1, 0));
+}
+
+#[test]
+fn a_span_that_is_alone_is_finished_when_its_end_is_read() {
+    let mut joiner = Joiner::default();
+    let bytes = buffer(|w| {
+        start(w, 1, None, SpanKind::Agent, 10);
+        start(w, 2, Some(1), SpanKind::Tool, 11);
+        w.set(SpanId([2; 8]), &[(attr::PROCESS_EXIT_CODE, ValueRef::Int(3))]);
+        w.end_alone(2, 12);
+    });
+    assert_eq!(drain(&mut joiner, &bytes), [SpanId([2; 8])]);
+    let done = take(&mut joiner, |_| vec![SpanId([2; 8])]);
+    assert_eq!((done[0].span.attributes.int(attr::PROCESS_EXIT_CODE), done[0].span.end), (Some(3), UnixNanos(12)));
+    joiner.roll_up(&done[0].span, None, None);
+    assert_eq!(drain(&mut joiner, &buffer(|w| w.end_alone(1, 13))), [SpanId([1; 8])]);
+}
+
+#[test]
+fn a_parent_that_is_alone_still_waits_for_a_child_that_ends_elsewhere() {
+    let mut joiner = Joiner::default();
+    let bytes = buffer(|w| {
+        start(w, 1, None, SpanKind::Agent, 10);
+        start(w, 2, Some(1), SpanKind::Tool, 11);
+        w.end_alone(1, 13);
+    });
+    assert_eq!(drain(&mut joiner, &bytes), []);
+    drain(&mut joiner, &buffer(|w| w.end(SpanId([2; 8]), Ticks(12), EndedAs::Ok)));
+    assert_eq!(joiner.end_round(), []);
+    assert_eq!(joiner.end_round(), [SpanId([2; 8]), SpanId([1; 8])]);
 }
 
 #[test]
@@ -110,8 +164,8 @@ fn what_is_open_at_the_end_is_closed_deepest_first() {
         start(w, 1, None, SpanKind::Agent, 10);
         start(w, 2, Some(1), SpanKind::Phase, 11);
     });
-    joiner.read(&bytes, &clock(), &mut no_event);
-    assert_eq!(joiner.announce(Ticks(12), &clock(), std::time::Duration::from_secs(5)).len(), 1);
+    drain(&mut joiner, &bytes);
+    assert_eq!(joiner.announce(Ticks(12), anchor(), std::time::Duration::from_secs(5)).len(), 1);
     let done = take(&mut joiner, |joiner| joiner.close_open(Ticks(50)));
     assert_eq!(
         done.iter().map(|joined| joined.span.context.span_id).collect::<Vec<_>>(),
@@ -123,32 +177,32 @@ fn what_is_open_at_the_end_is_closed_deepest_first() {
 #[test]
 fn a_parent_whose_end_is_drained_before_its_childs_waits_for_it() {
     let mut joiner = Joiner::default();
-    joiner.read(&buffer(|w| start(w, 1, None, SpanKind::Agent, 10)), &clock(), &mut no_event);
-    joiner.read(&buffer(|w| start(w, 2, Some(1), SpanKind::Tool, 11)), &clock(), &mut no_event);
+    drain(&mut joiner, &buffer(|w| start(w, 1, None, SpanKind::Agent, 10)));
+    drain(&mut joiner, &buffer(|w| start(w, 2, Some(1), SpanKind::Tool, 11)));
     // One round: the worker's lane was drained before the child ended, the agent's lane after both.
-    joiner.read(&buffer(|w| w.end(SpanId([1; 8]), Ticks(20), EndedAs::Ok)), &clock(), &mut no_event);
-    assert!(joiner.end_round(&clock()).is_empty());
-    joiner.read(&buffer(|w| w.end(SpanId([2; 8]), Ticks(19), EndedAs::Ok)), &clock(), &mut no_event);
-    assert!(joiner.end_round(&clock()).is_empty(), "the agent is held");
-    let ended = joiner.end_round(&clock());
+    drain(&mut joiner, &buffer(|w| w.end(SpanId([1; 8]), Ticks(20), EndedAs::Ok)));
+    assert!(joiner.end_round().is_empty());
+    drain(&mut joiner, &buffer(|w| w.end(SpanId([2; 8]), Ticks(19), EndedAs::Ok)));
+    assert!(joiner.end_round().is_empty(), "the agent is held");
+    let ended = joiner.end_round();
     assert_eq!(ended, [SpanId([2; 8]), SpanId([1; 8])]);
 }
 
 #[test]
 fn a_parent_does_not_wait_for_those_that_outlive_it() {
     let mut joiner = Joiner::default();
-    joiner.read(&buffer(|w| start(w, 1, None, SpanKind::Agent, 10)), &clock(), &mut no_event);
-    joiner.read(&buffer(|w| start(w, 2, Some(1), SpanKind::Tool, 11)), &clock(), &mut no_event);
-    joiner.read(&buffer(|w| w.end(SpanId([1; 8]), Ticks(20), EndedAs::Ok)), &clock(), &mut no_event);
-    joiner.end_round(&clock());
-    joiner.read(&buffer(|w| w.end(SpanId([2; 8]), Ticks(25), EndedAs::Ok)), &clock(), &mut no_event);
-    assert_eq!(joiner.end_round(&clock()), [SpanId([1; 8])]);
+    drain(&mut joiner, &buffer(|w| start(w, 1, None, SpanKind::Agent, 10)));
+    drain(&mut joiner, &buffer(|w| start(w, 2, Some(1), SpanKind::Tool, 11)));
+    drain(&mut joiner, &buffer(|w| w.end(SpanId([1; 8]), Ticks(20), EndedAs::Ok)));
+    joiner.end_round();
+    drain(&mut joiner, &buffer(|w| w.end(SpanId([2; 8]), Ticks(25), EndedAs::Ok)));
+    assert_eq!(joiner.end_round(), [SpanId([1; 8])]);
 }
 
 #[test]
 fn a_child_whose_start_is_drained_first_inherits_all_the_same() {
     let mut joiner = Joiner::default();
-    joiner.read(&buffer(|w| start(w, 2, Some(1), SpanKind::Tool, 11)), &clock(), &mut no_event);
+    drain(&mut joiner, &buffer(|w| start(w, 2, Some(1), SpanKind::Tool, 11)));
     let agent = buffer(|w| {
         let name = [(attr::GEN_AI_AGENT_NAME, ValueRef::Str("a")), (attr::LIFE_SESSION_ID, ValueRef::Str("s"))];
         let fields = StartFields {
@@ -162,10 +216,10 @@ fn a_child_whose_start_is_drained_first_inherits_all_the_same() {
         };
         w.put(&Start(fields, &name));
     });
-    joiner.read(&agent, &clock(), &mut no_event);
-    joiner.read(&buffer(|w| w.end(SpanId([2; 8]), Ticks(12), EndedAs::Ok)), &clock(), &mut no_event);
-    joiner.end_round(&clock());
-    let done = take(&mut joiner, |joiner| joiner.end_round(&clock()));
+    drain(&mut joiner, &agent);
+    drain(&mut joiner, &buffer(|w| w.end(SpanId([2; 8]), Ticks(12), EndedAs::Ok)));
+    joiner.end_round();
+    let done = take(&mut joiner, |joiner| joiner.end_round());
     assert_eq!(done[0].span.attributes.str(attr::LIFE_SESSION_ID), Some("s"));
     assert_eq!((done[0].span.attributes.str(attr::GEN_AI_AGENT_NAME), done[0].depth), (Some("a"), 1));
 }

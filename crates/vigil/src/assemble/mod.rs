@@ -13,3 +13,6 @@ pub(crate) mod outputs;
 mod privacy;
 mod rollup;
 mod series;
+
+#[cfg(feature = "tracing")]
+pub(crate) use complete::default_operation;

@@ -6,11 +6,21 @@ use crate::log::Log;
 use crate::settings::Settings;
 use crate::testing::Captured;
 use std::time::Duration;
-use vigil_core::fact::{EventRecord, SpanRecord, SpanStart, UnixNanos};
+use vigil_core::fact::{EventData, SpanData, SpanStart, UnixNanos};
 
 /// A batch is sent when it has this many records, this many bytes, or is as old as the schedule delay.
 const BATCH_RECORDS: u32 = 2048;
 const BATCH_BYTES: usize = 512 << 10;
+
+/// What the outputs need to know of a span beside what it says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    /// How many spans are above it.
+    pub(crate) depth: u16,
+    /// Orders spans that started at the same time.
+    pub(crate) number: u64,
+    pub(crate) sampled: bool,
+}
 
 pub(crate) struct Outputs {
     builders: [BatchBuilder; 3],
@@ -70,14 +80,14 @@ impl Outputs {
         }
     }
 
-    pub(crate) fn span(&mut self, span: &SpanRecord, depth: u16, sampled: bool, now: UnixNanos) {
+    pub(crate) fn span(&mut self, span: &SpanData<'_>, place: Place, now: UnixNanos) {
         if let Some(log) = &mut self.log {
-            log.span(span, depth);
+            log.span(span, place.depth);
         }
         if let Some(captured) = &self.captured {
-            captured.span(span.clone());
+            captured.span(span.to_record(), place.number);
         }
-        if !sampled {
+        if !place.sampled {
             return;
         }
         self.recorded[Signal::Traces.index()] += 1;
@@ -87,12 +97,12 @@ impl Outputs {
         }
     }
 
-    pub(crate) fn event(&mut self, event: &EventRecord, now: UnixNanos) {
+    pub(crate) fn event(&mut self, event: &EventData<'_>, now: UnixNanos) {
         if let Some(log) = &mut self.log {
             log.event(event);
         }
         if let Some(captured) = &self.captured {
-            captured.event(event.clone());
+            captured.event(event.to_record());
         }
         self.recorded[Signal::Logs.index()] += 1;
         if self.wants(Signal::Logs) {

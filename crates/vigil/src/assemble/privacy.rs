@@ -7,8 +7,9 @@
 
 use crate::encode::AttributeLimits;
 use crate::settings::{ContentMode, Settings};
+use std::borrow::Cow;
 use vigil_core::contract::{Class, EventKind, Key, SpanKind, attr};
-use vigil_core::fact::{Attributes, EventRecord, SpanRecord, Text, Value};
+use vigil_core::fact::{AnyValue, AttributeSet, EventData, SpanData};
 use vigil_core::vocab::Severity;
 
 /// The bytes a name keeps.
@@ -49,29 +50,29 @@ enum Place {
 
 /// Cuts and drops what must not leave with `span`, and makes the details event of a model call where it is
 /// asked for.
-pub(crate) fn span(span: &mut SpanRecord, gate: Gate) -> Option<EventRecord> {
+pub(crate) fn span<'a>(span: &mut SpanData<'a>, gate: Gate) -> Option<EventData<'a>> {
     let details = (gate.mode.events && span.kind == SpanKind::Chat).then(|| details(span, gate));
     filter(&mut span.attributes, Place::Span, gate);
     details
 }
 
 /// Cuts and drops what must not leave with `event`.
-pub(crate) fn event(event: &mut EventRecord, gate: Gate) {
+pub(crate) fn event(event: &mut EventData<'_>, gate: Gate) {
     let place = if event.kind == EventKind::InferenceDetails { Place::DetailsEvent } else { Place::OtherEvent };
     filter(&mut event.attributes, place, gate);
 }
 
-fn details(span: &SpanRecord, gate: Gate) -> EventRecord {
+fn details<'a>(span: &SpanData<'a>, gate: Gate) -> EventData<'a> {
     let kind = EventKind::InferenceDetails;
-    let mut attributes = Attributes::new();
+    let mut attributes = AttributeSet::new();
     for (key, value) in span.attributes.iter().filter(|(key, _)| kind.def().allows(*key)) {
         attributes.set(key, value.clone());
     }
     filter(&mut attributes, Place::DetailsEvent, gate);
-    EventRecord { kind, span: Some(span.context), time: span.end, severity: Severity::Debug, attributes }
+    EventData { kind, span: Some(span.context), time: span.end, severity: Severity::Debug, attributes }
 }
 
-fn filter(attributes: &mut Attributes, place: Place, gate: Gate) {
+fn filter(attributes: &mut AttributeSet<'_>, place: Place, gate: Gate) {
     let mut cut = 0;
     attributes.retain_mut(|key, value| keep(key, value, place, gate, &mut cut));
     attributes.retain_custom_mut(|_, value| {
@@ -83,7 +84,7 @@ fn filter(attributes: &mut Attributes, place: Place, gate: Gate) {
     }
 }
 
-fn keep(key: Key, value: &mut Value, place: Place, gate: Gate, cut: &mut u64) -> bool {
+fn keep(key: Key, value: &mut AnyValue<'_>, place: Place, gate: Gate, cut: &mut u64) -> bool {
     if key.def().class != Class::Text {
         limit(value, NAME_BYTES, &mut 0);
         return true;
@@ -100,15 +101,15 @@ fn keep(key: Key, value: &mut Value, place: Place, gate: Gate, cut: &mut u64) ->
     open
 }
 
-fn limit(value: &mut Value, max: usize, cut: &mut u64) {
+fn limit(value: &mut AnyValue<'_>, max: usize, cut: &mut u64) {
     match value {
-        Value::Str(text) => limit_text(text, max, cut),
-        Value::StrList(list) => list.iter_mut().for_each(|text| limit_text(text, max, cut)),
+        AnyValue::Str(text) => limit_text(text, max, cut),
+        AnyValue::StrList(list) => list.iter_mut().for_each(|text| limit_text(text, max, cut)),
         _ => {}
     }
 }
 
-fn limit_text(text: &mut Text, max: usize, cut: &mut u64) {
+fn limit_text(text: &mut Cow<'_, str>, max: usize, cut: &mut u64) {
     if text.len() > max {
         let short = crate::truncate::text(text, max);
         *cut += (text.len() - short.len()) as u64;

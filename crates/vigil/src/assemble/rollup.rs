@@ -1,8 +1,9 @@
 //! What an agent's work adds up to: the sums its span carries when it ends.
 
+use std::borrow::Cow;
 use vigil_core::contract::{SpanKind, attr};
-use vigil_core::cost::{Cost, CostSum, price};
-use vigil_core::fact::{Attributes, Outcome, SpanRecord, Text, Value};
+use vigil_core::cost::{Cost, CostSum, Rate};
+use vigil_core::fact::{AnyValue, AttributeSet, Outcome, SpanData};
 use vigil_core::usage::Usage;
 use vigil_core::vocab::{Provider, UsageSource};
 
@@ -10,7 +11,7 @@ use vigil_core::vocab::{Provider, UsageSource};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Rollup {
     /// By model, in the order they were first used.
-    models: Vec<(Text, Usage)>,
+    models: Vec<(String, Usage)>,
     cost: CostSum,
     chats: u64,
     tools: u64,
@@ -28,8 +29,13 @@ pub(crate) struct Own {
 }
 
 impl Rollup {
+    /// Whether a span of this kind contributes anything itself.
+    pub(crate) fn counts(kind: SpanKind) -> bool {
+        matches!(kind, SpanKind::Chat | SpanKind::Embeddings | SpanKind::Tool | SpanKind::Turn)
+    }
+
     /// Adds what `span`, which has ended, contributes itself; `cost` is that of a model call.
-    pub(crate) fn add_span(&mut self, span: &SpanRecord, cost: Option<&CallCost>) {
+    pub(crate) fn add_span(&mut self, span: &SpanData<'_>, cost: Option<&CallCost<'_>>) {
         match span.kind {
             SpanKind::Chat => {
                 self.chats += 1;
@@ -47,7 +53,7 @@ impl Rollup {
         }
     }
 
-    fn add_call(&mut self, span: &SpanRecord, cost: Option<&CallCost>) {
+    fn add_call(&mut self, span: &SpanData<'_>, cost: Option<&CallCost<'_>>) {
         match cost {
             Some(call) => {
                 self.add_usage(&call.model, call.usage);
@@ -59,10 +65,10 @@ impl Rollup {
         }
     }
 
-    fn add_usage(&mut self, model: &Text, usage: Usage) {
+    fn add_usage(&mut self, model: &str, usage: Usage) {
         match self.models.iter_mut().find(|(name, _)| name == model) {
             Some((_, sum)) => *sum += usage,
-            None => self.models.push((model.clone(), usage)),
+            None => self.models.push((model.to_owned(), usage)),
         }
     }
 
@@ -86,9 +92,16 @@ impl Rollup {
         }
     }
 
+    /// Writes the sums of nothing.
+    pub(crate) fn write_nothing(attributes: &mut AttributeSet<'_>) {
+        for key in [attr::VIGIL_CHAT_COUNT, attr::VIGIL_TOOL_COUNT, attr::VIGIL_TOOL_FAILED] {
+            attributes.set(key, 0_u64);
+        }
+    }
+
     /// Writes the sums onto the agent's span, under keys of their own: the calls below carry
     /// `gen_ai.usage.*`, and a dashboard that adds those up must not count anything twice.
-    pub(crate) fn write(&self, attributes: &mut Attributes) {
+    pub(crate) fn write<'a>(&'a self, attributes: &mut AttributeSet<'a>) {
         attributes.set(attr::VIGIL_CHAT_COUNT, self.chats);
         attributes.set(attr::VIGIL_TOOL_COUNT, self.tools);
         attributes.set(attr::VIGIL_TOOL_FAILED, self.tools_failed);
@@ -102,10 +115,10 @@ impl Rollup {
             return;
         }
         self.models.iter().map(|(_, usage)| *usage).sum::<Usage>().set_roll_up(attributes);
-        let names = self.models.iter().map(|(name, _)| name.clone()).collect();
-        attributes.set(attr::VIGIL_USAGE_MODELS, Value::StrList(names));
+        let names: Vec<Cow<'a, str>> = self.models.iter().map(|(name, _)| name.as_str().into()).collect();
+        attributes.set(attr::VIGIL_USAGE_MODELS, names);
         let list = |of: fn(&Usage) -> Option<u64>| {
-            Value::IntList(self.models.iter().map(|(_, usage)| of(usage).unwrap_or(0) as i64).collect())
+            AnyValue::IntList(self.models.iter().map(|(_, usage)| of(usage).unwrap_or(0) as i64).collect())
         };
         attributes.set(attr::VIGIL_USAGE_MODELS_INPUT_TOKENS, list(Usage::input));
         attributes.set(attr::VIGIL_USAGE_MODELS_OUTPUT_TOKENS, list(Usage::output));
@@ -118,15 +131,44 @@ impl Rollup {
 
 /// The model, tokens and cost of a model call.
 #[derive(Clone, Debug)]
-pub(crate) struct CallCost {
-    model: Text,
+pub(crate) struct CallCost<'a> {
+    model: Cow<'a, str>,
     usage: Usage,
     pub(crate) cost: Cost,
 }
 
-impl CallCost {
+/// Rates of the models that are called, found once.
+#[derive(Debug, Default)]
+pub(crate) struct Rates(Vec<Known>);
+
+#[derive(Debug)]
+struct Known {
+    provider: Option<String>,
+    model: String,
+    rate: Option<Rate>,
+}
+
+/// Models whose rates are kept. An agent calls a handful.
+const RATES_MAX: usize = 16;
+
+impl Rates {
+    fn of(&mut self, provider: Option<&str>, model: &str) -> Option<Rate> {
+        let known = |known: &&Known| known.model == model && known.provider.as_deref() == provider;
+        if let Some(known) = self.0.iter().find(known) {
+            return known.rate;
+        }
+        let rate = Rate::of(provider.map(Provider::from_code).as_ref(), model);
+        if self.0.len() >= RATES_MAX {
+            self.0.clear();
+        }
+        self.0.push(Known { provider: provider.map(str::to_owned), model: model.to_owned(), rate });
+        rate
+    }
+}
+
+impl<'a> CallCost<'a> {
     /// `None` when the span is no model call or no tokens were recorded.
-    pub(crate) fn of(span: &SpanRecord) -> Option<Self> {
+    pub(crate) fn of(span: &SpanData<'a>, rates: &mut Rates) -> Option<Self> {
         if !matches!(span.kind, SpanKind::Chat | SpanKind::Embeddings) {
             return None;
         }
@@ -136,12 +178,14 @@ impl CallCost {
             return None;
         }
         let named = |key| match attributes.get(key) {
-            Some(Value::Str(model)) => Some(model.clone()),
+            Some(AnyValue::Str(model)) => Some(model.clone()),
             _ => None,
         };
         let model = named(attr::GEN_AI_RESPONSE_MODEL).or_else(|| named(attr::GEN_AI_REQUEST_MODEL))?;
-        let provider = attributes.str(attr::GEN_AI_PROVIDER_NAME).map(Provider::from_code);
-        let cost = price(provider.as_ref(), &model, &usage);
+        let cost = match rates.of(attributes.str(attr::GEN_AI_PROVIDER_NAME), &model) {
+            Some(rate) => rate.cost(&usage),
+            None => Cost::Unpriced { model: model.clone().into_owned() },
+        };
         Some(Self { model, usage, cost })
     }
 }

@@ -1,13 +1,15 @@
 //! The metrics store: series by metric and attributes, bounded in number.
 //!
 //! A metric keeps at most 2000 series ([`SERIES_MAX`]); what is beyond goes to one series without attributes, so
-//! that totals stay true. A value for a series that exists costs a hash over its attributes and no allocation.
+//! that totals stay true. The labels of a span are hashed once, for all metrics it goes into; a value for a series
+//! that exists then costs a sum over the metric's labels and no allocation. Series are told apart by 64 bits of a
+//! hash with a random key: that two of 2000 meet has a chance of one in 10^13.
 
 use crate::encode::{HistogramValue, MetricSeries, PointValue, Temporality};
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
 use vigil_core::contract::{Instrument, Key, Metric, Number};
-use vigil_core::fact::{Attributes, UnixNanos, Value};
+use vigil_core::fact::{AnyValue, AttributeSet, UnixNanos, Value};
 
 /// Series a metric keeps.
 const SERIES_MAX: usize = 2000;
@@ -21,10 +23,15 @@ pub(crate) struct Series {
     temporality: Temporality,
     /// By [`Metric::index`].
     by_metric: Vec<ByLabels>,
+    /// Whether a key is a label of any metric, by [`Key::index`].
+    is_label: Vec<bool>,
+    /// The hashes of the labels at hand, by [`Key::index`]; 0 for those that are absent.
+    hashes: Vec<u64>,
+    random: foldhash::fast::RandomState,
 }
 
-/// Series by the hash of their labels. Two series with the same hash lie in the same list.
-type ByLabels = HashMap<u64, Vec<One>, BuildHasherDefault<Given>>;
+/// Series by the hash of their labels.
+type ByLabels = HashMap<u64, One, BuildHasherDefault<Given>>;
 
 #[derive(Debug)]
 struct One {
@@ -40,88 +47,56 @@ impl Hasher for Given {
     fn finish(&self) -> u64 {
         self.0
     }
-    fn write(&mut self, bytes: &[u8]) {
-        self.0 = hash(self.0, bytes);
-    }
+    fn write(&mut self, _: &[u8]) {}
     fn write_u64(&mut self, value: u64) {
         self.0 = value;
     }
 }
 
-/// Multiply and rotate, eight bytes at a time. Labels come from the contract's low-cardinality attributes.
-fn hash(mut state: u64, bytes: &[u8]) -> u64 {
-    const ODD: u64 = 0x517c_c1b7_2722_0a95;
-    for chunk in bytes.chunks(8) {
-        let mut word = [0; 8];
-        word[..chunk.len()].copy_from_slice(chunk);
-        state = (state.rotate_left(5) ^ u64::from_le_bytes(word)).wrapping_mul(ODD);
-    }
-    state ^ (state >> 32)
+/// Series, for values of one span or event.
+pub(crate) struct SeriesAt<'s, 'a> {
+    series: &'s mut Series,
+    at: &'s AttributeSet<'a>,
 }
 
-/// The labels `metric` has for these attributes: what the contract allows it, of what is there.
-fn labels<'a>(metric: Metric, at: &'a Attributes, extra: Extra) -> impl Iterator<Item = (Key, Label<'a>)> {
-    metric.def().attributes.iter().filter_map(move |key| {
-        let label = match (extra, at.get(*key)) {
-            (Some((extra, word)), _) if extra == *key => Label::Word(word),
-            (_, Some(Value::Str(text))) => Label::Word(text),
-            (_, Some(Value::Int(number))) => Label::Number(*number),
-            _ => return None,
-        };
-        Some((*key, label))
-    })
-}
-
-#[derive(Clone, Copy)]
-enum Label<'a> {
-    Word(&'a str),
-    Number(i64),
-}
-
-impl Label<'_> {
-    fn is(self, value: &Value) -> bool {
-        match (self, value) {
-            (Label::Word(word), Value::Str(text)) => word == text,
-            (Label::Number(number), Value::Int(other)) => number == *other,
-            _ => false,
-        }
-    }
-
-    fn to_value(self) -> Value {
-        match self {
-            Label::Word(word) => Value::Str(word.to_owned().into()),
-            Label::Number(number) => Value::Int(number),
+impl Drop for SeriesAt<'_, '_> {
+    fn drop(&mut self) {
+        for (key, _) in self.at.iter() {
+            if let Some(hash) = self.series.hashes.get_mut(usize::from(key.index())) {
+                *hash = 0;
+            }
         }
     }
 }
 
 impl Series {
     pub(crate) fn new(started: UnixNanos, temporality: Temporality) -> Self {
-        Self { started, temporality, by_metric: Metric::all().map(|_| ByLabels::default()).collect() }
+        let keys = Key::all().count();
+        let mut is_label = vec![false; keys];
+        for key in Metric::all().flat_map(|metric| metric.def().attributes) {
+            is_label[usize::from(key.index())] = true;
+        }
+        Self {
+            started,
+            temporality,
+            by_metric: Metric::all().map(|_| ByLabels::default()).collect(),
+            is_label,
+            hashes: vec![0; keys],
+            random: foldhash::fast::RandomState::default(),
+        }
     }
 
-    /// Adds to a counter, sets a gauge, or counts into a distribution. The labels are those of the attributes
-    /// `at` that the contract gives the metric, and `extra`.
-    pub(crate) fn record(&mut self, metric: Metric, at: &Attributes, extra: Extra, value: f64) {
-        let Some(series) = self.by_metric.get_mut(usize::from(metric.index())) else { return };
-        let point = find(series, metric, at, extra);
-        let instrument = metric.def().instrument;
-        let replaces = matches!(instrument, Instrument::Gauge);
-        match point {
-            PointValue::Int(number) => {
-                *number = if replaces { value as i64 } else { number.saturating_add(value as i64) };
-            }
-            PointValue::Double(number) => *number = if replaces { value } else { *number + value },
-            PointValue::Histogram(histogram) => {
-                let Instrument::Histogram { buckets } = instrument else { return };
-                let bucket = buckets.partition_point(|bound| *bound < value);
-                histogram.buckets[bucket] += 1;
-                histogram.count += 1;
-                histogram.sum += value;
-                histogram.min = Some(histogram.min.map_or(value, |min| min.min(value)));
-                histogram.max = Some(histogram.max.map_or(value, |max| max.max(value)));
+    /// Gets ready for values of a span or event with these attributes.
+    pub(crate) fn at<'s, 'a>(&'s mut self, at: &'s AttributeSet<'a>) -> SeriesAt<'s, 'a> {
+        for (key, value) in at.iter() {
+            let index = usize::from(key.index());
+            if self.is_label.get(index) == Some(&true)
+                && let Some(hash) = hash(&self.random, key, value)
+            {
+                self.hashes[index] = hash;
             }
         }
+        SeriesAt { series: self, at }
     }
 
     /// Every series at `now`, sorted by metric and labels. With delta temporality counting starts anew.
@@ -131,7 +106,7 @@ impl Series {
         for (metric, series) in Metric::all().zip(&mut self.by_metric) {
             let gauge = matches!(metric.def().instrument, Instrument::Gauge);
             let first = all.len();
-            all.extend(series.values().flatten().map(|one| MetricSeries {
+            all.extend(series.values().map(|one| MetricSeries {
                 metric,
                 attributes: one.labels.clone(),
                 start: if gauge { now } else { start },
@@ -150,40 +125,84 @@ impl Series {
     }
 }
 
-/// The point of the series these attributes belong to; a new one where there is none yet.
-fn find<'s>(series: &'s mut ByLabels, metric: Metric, at: &Attributes, extra: Extra) -> &'s mut PointValue {
-    let mut key = 0;
-    for (name, label) in labels(metric, at, extra) {
-        key ^= u64::from(name.index());
-        key = match label {
-            Label::Word(word) => hash(key, word.as_bytes()),
-            Label::Number(number) => hash(key, &number.to_le_bytes()),
-        };
+impl<'s, 'a> SeriesAt<'s, 'a> {
+    /// The attributes the values come with.
+    pub(crate) fn attributes(&self) -> &'s AttributeSet<'a> {
+        self.at
     }
-    let same = |one: &One| {
-        let mut known = one.labels.iter();
-        labels(metric, at, extra)
-            .all(|(name, label)| known.next().is_some_and(|(key, value)| *key == name && label.is(value)))
-            && known.next().is_none()
-    };
-    let full = series.len() >= SERIES_MAX && !series.get(&key).is_some_and(|list| list.iter().any(same));
-    if full {
-        let rest = series.entry(OVERFLOW).or_default();
-        if rest.is_empty() {
-            rest.push(One { labels: Vec::new(), point: new_point(metric) });
+
+    /// Adds to a counter, sets a gauge, or counts into a distribution. The labels are those of the attributes
+    /// that the contract gives the metric, and `extra`.
+    pub(crate) fn record(&mut self, metric: Metric, extra: Extra, value: f64) {
+        let def = metric.def();
+        let Some(point) = self.point(metric, extra) else { return };
+        let replaces = matches!(def.instrument, Instrument::Gauge);
+        match point {
+            PointValue::Int(number) => {
+                *number = if replaces { value as i64 } else { number.saturating_add(value as i64) };
+            }
+            PointValue::Double(number) => *number = if replaces { value } else { *number + value },
+            PointValue::Histogram(histogram) => {
+                let Instrument::Histogram { buckets } = def.instrument else { return };
+                let bucket = buckets.partition_point(|bound| *bound < value);
+                histogram.buckets[bucket] += 1;
+                histogram.count += 1;
+                histogram.sum += value;
+                histogram.min = Some(histogram.min.map_or(value, |min| min.min(value)));
+                histogram.max = Some(histogram.max.map_or(value, |max| max.max(value)));
+            }
         }
-        return &mut rest[0].point;
     }
-    let list = series.entry(key).or_default();
-    let place = match list.iter().position(same) {
-        Some(place) => place,
-        None => {
-            let labels = labels(metric, at, extra).map(|(key, label)| (key, label.to_value())).collect();
-            list.push(One { labels, point: new_point(metric) });
-            list.len() - 1
+
+    /// The point of the series these labels belong to; a new one where there is none yet.
+    fn point(&mut self, metric: Metric, extra: Extra) -> Option<&mut PointValue> {
+        let hashes = &self.series.hashes;
+        let sum = |sum: u64, key: &Key| sum.wrapping_add(hashes.get(usize::from(key.index())).copied().unwrap_or(0));
+        let mut id = metric.def().attributes.iter().fold(0, sum);
+        if let Some((key, word)) = extra {
+            id = id.wrapping_sub(sum(0, &key)).wrapping_add(hash_word(&self.series.random, key, word));
         }
+        let series = self.series.by_metric.get_mut(usize::from(metric.index()))?;
+        if series.len() >= SERIES_MAX && !series.contains_key(&id) {
+            let rest = series.entry(OVERFLOW);
+            return Some(&mut rest.or_insert_with(|| One { labels: Vec::new(), point: new_point(metric) }).point);
+        }
+        let one = series
+            .entry(id)
+            .or_insert_with(|| One { labels: labels(metric, self.at, extra), point: new_point(metric) });
+        Some(&mut one.point)
+    }
+}
+
+/// The labels `metric` has for these attributes: what the contract allows it, of what is there.
+fn labels(metric: Metric, at: &AttributeSet<'_>, extra: Extra) -> Vec<(Key, Value)> {
+    let label = |key: &Key| match (extra, at.get(*key)) {
+        (Some((extra, word)), _) if extra == *key => Some((*key, Value::from(word))),
+        (_, Some(value @ (AnyValue::Str(_) | AnyValue::Int(_)))) => Some((*key, value.to_value())),
+        _ => None,
     };
-    &mut list[place].point
+    metric.def().attributes.iter().filter_map(label).collect()
+}
+
+/// The hash of a label; `None` for a value that is none.
+fn hash(random: &foldhash::fast::RandomState, key: Key, value: &AnyValue<'_>) -> Option<u64> {
+    match value {
+        AnyValue::Str(word) => Some(hash_word(random, key, word)),
+        AnyValue::Int(number) => {
+            let mut hasher = random.build_hasher();
+            hasher.write_u16(key.index());
+            hasher.write_i64(*number);
+            Some(hasher.finish())
+        }
+        _ => None,
+    }
+}
+
+fn hash_word(random: &foldhash::fast::RandomState, key: Key, word: &str) -> u64 {
+    let mut hasher = random.build_hasher();
+    hasher.write_u16(key.index());
+    hasher.write(word.as_bytes());
+    hasher.finish()
 }
 
 /// Where the series without labels lies that takes what is beyond the limit.
@@ -208,7 +227,7 @@ mod tests {
     fn a_value_on_a_bound_falls_into_the_bucket_below() {
         let mut series = Series::new(UnixNanos(1), Temporality::Cumulative);
         for value in [0.01, 0.011, 1e9] {
-            series.record(Metric::InferenceDuration, &Attributes::new(), None, value);
+            series.at(&AttributeSet::new()).record(Metric::InferenceDuration, None, value);
         }
         let PointValue::Histogram(histogram) = &series.collect(UnixNanos(2))[0].value else { panic!("a histogram") };
         assert_eq!((histogram.buckets[0], histogram.buckets[1], *histogram.buckets.last().unwrap()), (1, 1, 1));
@@ -222,16 +241,16 @@ mod tests {
         {
             let mut series = Series::new(UnixNanos(1), temporality);
             let ok = Some((attr::LIFE_TOOL_STATUS, "ok"));
-            let none = Attributes::new();
+            let none = AttributeSet::new();
             let read =
                 |series: &mut Series| match series.collect(UnixNanos(2)).first().map(|series| series.value.clone()) {
                     Some(PointValue::Int(number)) => Some(number),
                     _ => None,
                 };
-            series.record(Metric::ToolExecutions, &none, ok, 2.0);
+            series.at(&none).record(Metric::ToolExecutions, ok, 2.0);
             let first = read(&mut series);
             let second = read(&mut series);
-            series.record(Metric::ToolExecutions, &none, ok, 3.0);
+            series.at(&none).record(Metric::ToolExecutions, ok, 3.0);
             assert_eq!([first, second, read(&mut series)], expected);
         }
     }
@@ -240,9 +259,9 @@ mod tests {
     fn beyond_the_limit_values_are_kept_without_labels() {
         let mut series = Series::new(UnixNanos(1), Temporality::Cumulative);
         for tool in 0..SERIES_MAX + 50 {
-            let mut at = Attributes::new();
+            let mut at = AttributeSet::new();
             at.set(attr::GEN_AI_TOOL_NAME, format!("t{tool}"));
-            series.record(Metric::ToolExecutions, &at, None, 1.0);
+            series.at(&at).record(Metric::ToolExecutions, None, 1.0);
         }
         let all = series.collect(UnixNanos(2));
         assert_eq!(all.len(), SERIES_MAX + 1);

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
-use vigil_core::fact::{EventRecord, SpanRecord};
+use vigil_core::fact::{EventData, SpanData};
 
 /// The most bytes one record may take, 16 MiB. A span that carries whole conversations stays far below; what
 /// is beyond would be refused by every backend known.
@@ -176,7 +176,7 @@ impl BatchBuilder {
     ///
     /// # Errors
     /// The span takes more than [`MAX_RECORD_BYTES`].
-    pub fn push_span(&mut self, span: &SpanRecord) -> Result<(), RecordTooLarge> {
+    pub fn push_span(&mut self, span: &SpanData<'_>) -> Result<(), RecordTooLarge> {
         debug_assert_eq!(self.signal, Signal::Traces);
         let options = self.options;
         self.push(1, |out| write_span(out, span, &options))
@@ -186,7 +186,7 @@ impl BatchBuilder {
     ///
     /// # Errors
     /// The event takes more than [`MAX_RECORD_BYTES`].
-    pub fn push_event(&mut self, event: &EventRecord) -> Result<(), RecordTooLarge> {
+    pub fn push_event(&mut self, event: &EventData<'_>) -> Result<(), RecordTooLarge> {
         debug_assert_eq!(self.signal, Signal::Logs);
         let options = self.options;
         self.push(1, |out| write_event(out, event, &options))

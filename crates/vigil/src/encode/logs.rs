@@ -1,10 +1,10 @@
-//! `EventRecord` to `opentelemetry.proto.logs.v1.LogRecord`.
+//! `EventData` to `opentelemetry.proto.logs.v1.LogRecord`.
 
 use super::options::EncodeOptions;
 use super::proto;
 use super::resource::RECORD;
 use super::value::AttributeWriter;
-use vigil_core::fact::EventRecord;
+use vigil_core::fact::EventData;
 
 /// Field numbers of `LogRecord`.
 mod field {
@@ -22,7 +22,7 @@ mod field {
 const FLAG_SAMPLED: u32 = 1;
 
 /// Events have a name and attributes; no event of the contract has a body.
-pub(super) fn write_event(out: &mut Vec<u8>, event: &EventRecord, options: &EncodeOptions) {
+pub(super) fn write_event(out: &mut Vec<u8>, event: &EventData<'_>, options: &EncodeOptions) {
     proto::message(out, RECORD, |out| {
         proto::fixed64(out, field::TIME, event.time.0);
         proto::uint(out, field::SEVERITY_NUMBER, event.severity as u64);

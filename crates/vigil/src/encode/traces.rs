@@ -1,11 +1,11 @@
-//! `SpanRecord` to `opentelemetry.proto.trace.v1.Span`.
+//! `SpanData` to `opentelemetry.proto.trace.v1.Span`.
 
 use super::options::EncodeOptions;
 use super::proto;
 use super::resource::RECORD;
 use super::value::AttributeWriter;
 use vigil_core::contract::attr;
-use vigil_core::fact::{Outcome, SpanRecord};
+use vigil_core::fact::{Outcome, SpanData};
 use vigil_core::id::SpanContext;
 use vigil_core::vocab::OutcomeWord;
 
@@ -31,7 +31,7 @@ const STATUS_ERROR: u64 = 2;
 /// would say so (0x100) stays clear.
 const FLAG_SAMPLED: u32 = 1;
 
-pub(super) fn write_span(out: &mut Vec<u8>, span: &SpanRecord, options: &EncodeOptions) {
+pub(super) fn write_span(out: &mut Vec<u8>, span: &SpanData<'_>, options: &EncodeOptions) {
     proto::message(out, RECORD, |out| {
         proto::bytes(out, field::TRACE_ID, &span.context.trace_id.0);
         proto::bytes(out, field::SPAN_ID, &span.context.span_id.0);
@@ -54,7 +54,7 @@ pub(super) fn write_span(out: &mut Vec<u8>, span: &SpanRecord, options: &EncodeO
     });
 }
 
-fn attributes(out: &mut Vec<u8>, span: &SpanRecord, options: &EncodeOptions) {
+fn attributes(out: &mut Vec<u8>, span: &SpanData<'_>, options: &EncodeOptions) {
     let mut writer = AttributeWriter::new(field::ATTRIBUTES, options.span_limits);
     for (key, value) in span.attributes.iter() {
         writer.write(out, key.name(), value);

@@ -2,7 +2,7 @@
 
 use super::options::AttributeLimits;
 use super::proto;
-use vigil_core::fact::Value;
+use vigil_core::fact::AnyValue;
 
 /// Field numbers of `AnyValue`.
 mod any {
@@ -27,7 +27,7 @@ impl AttributeWriter {
         Self { field, limits, written: 0, dropped: 0 }
     }
 
-    pub(super) fn write(&mut self, out: &mut Vec<u8>, key: &str, value: &Value) {
+    pub(super) fn write(&mut self, out: &mut Vec<u8>, key: &str, value: &AnyValue<'_>) {
         if self.has_room() {
             attribute(out, self.field, key, value, self.limits.value_chars);
         }
@@ -52,7 +52,7 @@ impl AttributeWriter {
 }
 
 /// Appends one `KeyValue` as `field`. Texts are cut to `max_chars` characters.
-pub(super) fn attribute(out: &mut Vec<u8>, field: u32, key: &str, value: &Value, max_chars: Option<usize>) {
+pub(super) fn attribute(out: &mut Vec<u8>, field: u32, key: &str, value: &AnyValue<'_>, max_chars: Option<usize>) {
     key_value(out, field, key, |out| any_value(out, value, max_chars));
 }
 
@@ -67,18 +67,18 @@ fn text(out: &mut Vec<u8>, text: &str, max_chars: Option<usize>) {
     proto::bytes(out, any::STRING, cut(text, max_chars).as_bytes());
 }
 
-fn any_value(out: &mut Vec<u8>, value: &Value, max_chars: Option<usize>) {
+fn any_value(out: &mut Vec<u8>, value: &AnyValue<'_>, max_chars: Option<usize>) {
     match value {
-        Value::Str(value) => text(out, value, max_chars),
-        Value::Int(number) => proto::uint(out, any::INT, *number as u64),
-        Value::Double(number) => proto::double(out, any::DOUBLE, *number),
-        Value::Bool(truth) => proto::uint(out, any::BOOL, u64::from(*truth)),
-        Value::StrList(texts) => proto::message(out, any::ARRAY, |out| {
+        AnyValue::Str(value) => text(out, value, max_chars),
+        AnyValue::Int(number) => proto::uint(out, any::INT, *number as u64),
+        AnyValue::Double(number) => proto::double(out, any::DOUBLE, *number),
+        AnyValue::Bool(truth) => proto::uint(out, any::BOOL, u64::from(*truth)),
+        AnyValue::StrList(texts) => proto::message(out, any::ARRAY, |out| {
             for value in texts {
                 proto::message(out, 1, |out| text(out, value, max_chars));
             }
         }),
-        Value::IntList(numbers) => proto::message(out, any::ARRAY, |out| {
+        AnyValue::IntList(numbers) => proto::message(out, any::ARRAY, |out| {
             for number in numbers {
                 proto::message(out, 1, |out| proto::uint(out, any::INT, *number as u64));
             }

@@ -188,7 +188,7 @@ where
         let above = above.map(|above| (above.context.trace_id, above.context.span_id));
         let [target, level] = origin(metadata);
         if !recorder.content {
-            recorder.event(EventKind::HostLog, above, severity(metadata.level()), &[target, level]);
+            recorder.event(EventKind::HostLog, above, None, severity(metadata.level()), &[target, level]);
             return;
         }
         let mut fields = Fields::default();
@@ -198,7 +198,7 @@ where
         let mut attributes = vec![target, level];
         attributes.extend(message.as_deref().map(|message| (attr::VIGIL_HOST_MESSAGE, message.into())));
         attributes.extend(fields.as_deref().map(|fields| (attr::VIGIL_HOST_FIELDS, fields.into())));
-        recorder.event(EventKind::HostLog, above, severity(metadata.level()), &attributes);
+        recorder.event(EventKind::HostLog, above, None, severity(metadata.level()), &attributes);
     }
 
     fn on_enter(&self, id: &Id, context: Context<'_, S>) {
@@ -223,9 +223,9 @@ where
         };
         if let Joined::Host { mut span, fields } = joined {
             if let Some(fields) = fields.to_json() {
-                span.set(&[(attr::VIGIL_HOST_FIELDS, (&*fields).into())]);
+                span.set(|| [(attr::VIGIL_HOST_FIELDS, (&*fields).into())]);
             }
-            span.end(EndedAs::Ok);
+            span.end(|| EndedAs::Ok);
         }
     }
 }

@@ -80,8 +80,19 @@ fn new_span(
     target: &str,
     attributes: &[AttrRef<'_>],
 ) -> tracing::Span {
+    let operation =
+        crate::assemble::default_operation(kind).map(|operation| (attr::GEN_AI_OPERATION_NAME, operation.into()));
+    let said = attributes.iter().any(|(key, _)| *key == attr::GEN_AI_OPERATION_NAME);
+    let attributes: Vec<AttrRef<'_>> = operation
+        .filter(|_| !said)
+        .into_iter()
+        .chain(attributes.iter().map(|(key, value)| match value {
+            ValueRef::Target => (*key, target.into()),
+            value => (*key, *value),
+        }))
+        .collect();
     let mut known = Attributes::new();
-    for (key, value) in attributes {
+    for (key, value) in &attributes {
         if let (false, ValueRef::Str(text)) = (key.is_text(), value) {
             known.set(*key, (*text).to_owned());
         }
@@ -119,7 +130,7 @@ fn plain<'a>(value: &'a ValueRef<'_>) -> Option<&'a dyn Value> {
         ValueRef::Int(number) => number,
         ValueRef::Double(number) => number,
         ValueRef::Bool(truth) => truth,
-        ValueRef::StrList(_) => return None,
+        _ => return None,
     })
 }
 
@@ -128,11 +139,15 @@ fn plain<'a>(value: &'a ValueRef<'_>) -> Option<&'a dyn Value> {
 pub(crate) fn record(mirror: &tracing::Span, attributes: &[AttrRef<'_>]) {
     for (key, value) in attributes.iter().filter(|(key, _)| !key.is_text()) {
         match value {
+            ValueRef::Only(item) => mirror.record(key.name(), tracing::field::debug([item])),
+            #[cfg(test)]
             ValueRef::StrList(list) => mirror.record(key.name(), tracing::field::debug(list)),
             ValueRef::Str(text) => mirror.record(key.name(), *text),
             ValueRef::Int(number) => mirror.record(key.name(), *number),
             ValueRef::Double(number) => mirror.record(key.name(), *number),
             ValueRef::Bool(truth) => mirror.record(key.name(), *truth),
+            // Only a start has a target.
+            ValueRef::Target => mirror,
         };
     }
 }

@@ -8,10 +8,10 @@
 use crate::time::rfc3339;
 use serde_json::ser::{CompactFormatter, Formatter};
 use vigil_core::contract::attr;
-use vigil_core::fact::{Attributes, EventRecord, Outcome, SpanRecord, SpanStart, UnixNanos, Value};
+use vigil_core::fact::{AnyValue, AttributeSet, EventData, Outcome, SpanData, SpanStart, UnixNanos};
 use vigil_core::id::{SpanContext, SpanId};
 
-pub(super) fn span(line: &mut String, span: &SpanRecord) {
+pub(super) fn span(line: &mut String, span: &SpanData<'_>) {
     let level = if matches!(span.outcome, Outcome::Error(_)) { "ERROR" } else { "INFO" };
     head(line, span.end, level, "span");
     field(line, "kind", span.kind.id());
@@ -31,12 +31,12 @@ pub(super) fn span(line: &mut String, span: &SpanRecord) {
 pub(super) fn started(line: &mut String, start: &SpanStart) {
     head(line, start.start, "INFO", "span_started");
     field(line, "kind", start.kind.id());
-    field(line, "name", &start.kind.span_name(&Attributes::new(), &start.target));
+    field(line, "name", &start.kind.span_name(&AttributeSet::new(), &start.target));
     ids(line, start.context, start.parent);
     line.push('}');
 }
 
-pub(super) fn event(line: &mut String, event: &EventRecord) {
+pub(super) fn event(line: &mut String, event: &EventData<'_>) {
     // The start has its own line.
     if event.kind == vigil_core::contract::EventKind::SpanStarted {
         return;
@@ -67,7 +67,7 @@ fn ids(line: &mut String, context: SpanContext, parent: Option<SpanId>) {
     }
 }
 
-fn attributes(line: &mut String, attributes: &Attributes) {
+fn attributes(line: &mut String, attributes: &AttributeSet<'_>) {
     line.push_str(",\"attributes\":{");
     let known = attributes.iter().map(|(key, value)| (key.name(), value));
     let shown = known
@@ -84,26 +84,27 @@ fn attributes(line: &mut String, attributes: &Attributes) {
     line.push('}');
 }
 
-fn put(line: &mut String, value: &Value) {
-    let list = |line: &mut String, items: &mut dyn Iterator<Item = Value>| {
-        line.push('[');
-        for (index, item) in items.enumerate() {
-            if index > 0 {
-                line.push(',');
-            }
-            put(line, &item);
-        }
-        line.push(']');
-    };
+fn put(line: &mut String, value: &AnyValue<'_>) {
     match value {
-        Value::Str(text) => string(line, text),
-        Value::Int(number) => line.push_str(itoa::Buffer::new().format(*number)),
-        Value::Double(number) => double(line, *number),
-        Value::Bool(truth) => line.push_str(if *truth { "true" } else { "false" }),
-        Value::StrList(items) => list(line, &mut items.iter().cloned().map(Value::Str)),
-        Value::IntList(items) => list(line, &mut items.iter().copied().map(Value::Int)),
+        AnyValue::Str(text) => string(line, text),
+        AnyValue::Int(number) => line.push_str(itoa::Buffer::new().format(*number)),
+        AnyValue::Double(number) => double(line, *number),
+        AnyValue::Bool(truth) => line.push_str(if *truth { "true" } else { "false" }),
+        AnyValue::StrList(items) => list(line, items, |line, item| string(line, item)),
+        AnyValue::IntList(items) => list(line, items, |line, item| line.push_str(itoa::Buffer::new().format(*item))),
         _ => line.push_str("null"),
     }
+}
+
+fn list<T>(line: &mut String, items: &[T], put: impl Fn(&mut String, &T)) {
+    line.push('[');
+    for (index, item) in items.iter().enumerate() {
+        if index > 0 {
+            line.push(',');
+        }
+        put(line, item);
+    }
+    line.push(']');
 }
 
 fn field(line: &mut String, name: &str, value: &str) {

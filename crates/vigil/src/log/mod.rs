@@ -9,7 +9,7 @@ mod pretty;
 use crate::settings::LogFormat;
 use std::io::Write;
 use vigil_core::contract::EventKind;
-use vigil_core::fact::{EventRecord, SpanRecord, SpanStart};
+use vigil_core::fact::{EventData, SpanData, SpanStart};
 
 /// Where lines go.
 pub(crate) type Writer = Box<dyn Write + Send>;
@@ -45,7 +45,7 @@ impl Log {
         self.write();
     }
 
-    pub(crate) fn span(&mut self, span: &SpanRecord, depth: u16) {
+    pub(crate) fn span(&mut self, span: &SpanData<'_>, depth: u16) {
         match self.format {
             Format::Pretty { color } => pretty::span(&mut self.line, span, depth, color),
             Format::Json => json::span(&mut self.line, span),
@@ -53,7 +53,7 @@ impl Log {
         self.write();
     }
 
-    pub(crate) fn event(&mut self, event: &EventRecord) {
+    pub(crate) fn event(&mut self, event: &EventData<'_>) {
         // The host's own logs have their place already: whatever the host's subscriber writes them to.
         if event.kind == EventKind::HostLog {
             return;

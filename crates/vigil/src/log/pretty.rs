@@ -8,7 +8,7 @@
 use crate::time::{clock_time, human_duration};
 use std::fmt::Write;
 use vigil_core::contract::{EventKind, SpanKind, attr};
-use vigil_core::fact::{Attributes, EventRecord, Outcome, SpanRecord, SpanStart, UnixNanos};
+use vigil_core::fact::{AttributeSet, EventData, Outcome, SpanData, SpanStart, UnixNanos};
 use vigil_core::vocab::Severity;
 
 const NAME_WIDTH: usize = 38;
@@ -38,7 +38,7 @@ impl std::fmt::Display for Inked<'_> {
     }
 }
 
-pub(super) fn span(line: &mut String, span: &SpanRecord, depth: u16, color: bool) {
+pub(super) fn span(line: &mut String, span: &SpanData<'_>, depth: u16, color: bool) {
     let (sign, ink) = match &span.outcome {
         Outcome::Ok => ("✓", Ink::Green),
         Outcome::Error(_) => ("✗", Ink::Red),
@@ -80,7 +80,7 @@ pub(super) fn span(line: &mut String, span: &SpanRecord, depth: u16, color: bool
     budget(line, at);
 }
 
-fn budget(line: &mut String, at: &Attributes) {
+fn budget(line: &mut String, at: &AttributeSet<'_>) {
     if let Some(tokens) = at.int(attr::LIFE_BUDGET_TOKENS_REMAINING) {
         write(line, format_args!("  {} tokens left", grouped(tokens)));
     }
@@ -93,12 +93,12 @@ fn budget(line: &mut String, at: &Attributes) {
 }
 
 pub(super) fn started(line: &mut String, start: &SpanStart, depth: u16, color: bool) {
-    let name = start.kind.span_name(&Attributes::new(), &start.target);
+    let name = start.kind.span_name(&AttributeSet::new(), &start.target);
     head(line, start.start, Inked("▸", Ink::Dim, color), depth, &name, color);
     line.push_str(" started");
 }
 
-pub(super) fn event(line: &mut String, event: &EventRecord, color: bool) {
+pub(super) fn event(line: &mut String, event: &EventData<'_>, color: bool) {
     let at = &event.attributes;
     let text = match event.kind {
         // These are told by the line of their span.
@@ -116,7 +116,7 @@ pub(super) fn event(line: &mut String, event: &EventRecord, color: bool) {
         ),
         EventKind::EvaluationResult => {
             let mut text = format!("evaluation {}", at.str(attr::GEN_AI_EVALUATION_NAME).unwrap_or("?"));
-            if let Some(vigil_core::fact::Value::Double(score)) = at.get(attr::GEN_AI_EVALUATION_SCORE_VALUE) {
+            if let Some(vigil_core::fact::AnyValue::Double(score)) = at.get(attr::GEN_AI_EVALUATION_SCORE_VALUE) {
                 write(&mut text, format_args!(" {score}"));
             }
             if let Some(label) = at.str(attr::GEN_AI_EVALUATION_SCORE_LABEL) {

@@ -1,6 +1,7 @@
 use super::*;
 use std::sync::{Arc, Mutex};
 use vigil_core::contract::{SpanKind, attr};
+use vigil_core::fact::SpanRecord;
 use vigil_core::fact::{Attributes, Outcome, UnixNanos};
 use vigil_core::id::{SpanContext, SpanId, TraceId};
 use vigil_core::vocab::ErrorType;

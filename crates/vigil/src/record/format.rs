@@ -8,15 +8,17 @@
 //! | 1 start | trace id 16, span id 8, parent 8 (0: none), kind u8, flags u8, time u64, target text, attributes |
 //! | 2 set | span id 8, attributes |
 //! | 3 event | trace id 16, span id 8 (0: none), event u8, severity u8, time u64, attributes |
-//! | 4 end | span id 8, outcome u8 (0 ok, 1 error, 2 cancelled), time u64, error type text, attributes |
+//! | 4 end | span id 8, outcome u8 (0 ok, 1 error, 2 cancelled; 128 added: alone), time u64, error type text, attributes |
 //!
-//! Times are readings of the recorder's clock (`clock.rs`). Text is `len u32 | UTF-8`. An attribute is `key u16 | type u8 | value`; key `0xffff` is followed by the
-//! user's own name as text. A reader given any bytes at all returns records or `None`, never panics.
+//! Times are readings of the recorder's clock (`clock.rs`). Text is `len u32 | UTF-8`. An attribute is
+//! `key u16 | type u8 | value`; key `0xffff` is followed by the user's own name as text. Types are 0 text, 1 i64,
+//! 2 f64, 3 truth u8, 4 a list `count u32 | texts`, and 5 the record's target once more, without a value. A span
+//! ends *alone* when all its records, and the starts of all spans below it, are in the lane its end is in. A
+//! reader given any bytes at all returns records or `None`, never panics.
 
-use super::lane::Space;
 use crate::clock::Ticks;
 use vigil_core::contract::{EventKind, Key, SpanKind};
-use vigil_core::fact::{Attributes, Value};
+use vigil_core::fact::{AnyValue, AttributeSet};
 use vigil_core::id::{SpanId, TraceId};
 use vigil_core::vocab::Severity;
 
@@ -25,6 +27,16 @@ const SET: u8 = 2;
 const EVENT: u8 = 3;
 const END: u8 = 4;
 const CUSTOM: u16 = u16::MAX;
+
+const STR: u8 = 0;
+const INT: u8 = 1;
+const DOUBLE: u8 = 2;
+const BOOL: u8 = 3;
+const STR_LIST: u8 = 4;
+const TARGET: u8 = 5;
+
+/// Added to an end's outcome when the span ended alone.
+const ALONE: u8 = 0x80;
 
 /// The trace is kept when spans are sampled.
 pub(crate) const FLAG_SAMPLED: u8 = 1;
@@ -36,30 +48,40 @@ pub(crate) enum ValueRef<'a> {
     Int(i64),
     Double(f64),
     Bool(bool),
+    /// A list of texts with one in it.
+    Only(&'a str),
+    #[cfg(test)]
     StrList(&'a [&'a str]),
+    /// The target of the start this is part of.
+    Target,
 }
 
 impl<'a> From<&'a str> for ValueRef<'a> {
+    #[inline(always)]
     fn from(value: &'a str) -> Self {
         Self::Str(value)
     }
 }
 impl From<i64> for ValueRef<'_> {
+    #[inline(always)]
     fn from(value: i64) -> Self {
         Self::Int(value)
     }
 }
 impl From<u64> for ValueRef<'_> {
+    #[inline(always)]
     fn from(value: u64) -> Self {
         Self::Int(i64::try_from(value).unwrap_or(i64::MAX))
     }
 }
 impl From<f64> for ValueRef<'_> {
+    #[inline(always)]
     fn from(value: f64) -> Self {
         Self::Double(value)
     }
 }
 impl From<bool> for ValueRef<'_> {
+    #[inline(always)]
     fn from(value: bool) -> Self {
         Self::Bool(value)
     }
@@ -92,12 +114,15 @@ pub(crate) struct StartFields<'a> {
 const HEAD: usize = 5;
 
 /// A record to be written: knows how much room it needs, and writes itself there.
+///
+/// Everything here is inlined into its few callers, where keys, kinds and the number of attributes are constants:
+/// what is left of a record are some stores and a copy for each text.
 pub(crate) trait Write {
-    /// The length of the body.
-    fn len(&self) -> usize;
     /// Which record it is.
     const TAG: u8;
-    fn body(&self, out: &mut Space<'_>);
+    /// The length of the body.
+    fn len(&self) -> usize;
+    fn body(&self, out: &mut Out<'_>);
 
     /// The length of the record.
     #[inline(always)]
@@ -105,16 +130,119 @@ pub(crate) trait Write {
         HEAD + self.len()
     }
 
+    /// Fills `space`, which has the record's size.
     #[inline(always)]
-    fn write(&self, out: &mut Space<'_>) {
-        let len = (self.size() as u32).to_le_bytes();
-        out.put(&[len[0], len[1], len[2], len[3], Self::TAG]);
-        self.body(out);
+    fn write(&self, space: &mut [u8]) {
+        let size = space.len() as u32;
+        let mut out = Out(space);
+        out.block::<HEAD>(|head| {
+            head[..4].copy_from_slice(&size.to_le_bytes());
+            head[4] = Self::TAG;
+        });
+        self.body(&mut out);
+        debug_assert!(out.0.is_empty(), "a record writes as much as it says");
+    }
+}
+
+/// What is left to fill of a record.
+pub(crate) struct Out<'a>(&'a mut [u8]);
+
+impl Out<'_> {
+    /// Fills the next `N` bytes.
+    #[inline(always)]
+    fn block<const N: usize>(&mut self, fill: impl FnOnce(&mut [u8; N])) {
+        match std::mem::take(&mut self.0).split_first_chunk_mut::<N>() {
+            Some((head, rest)) => {
+                fill(head);
+                self.0 = rest;
+            }
+            None => debug_assert!(false, "the record is larger than it said"),
+        }
+    }
+
+    #[inline(always)]
+    fn bytes(&mut self, bytes: &[u8]) {
+        match std::mem::take(&mut self.0).split_at_mut_checked(bytes.len()) {
+            Some((head, rest)) => {
+                head.copy_from_slice(bytes);
+                self.0 = rest;
+            }
+            None => debug_assert!(false, "the record is larger than it said"),
+        }
+    }
+
+    #[inline(always)]
+    fn text(&mut self, text: &str) {
+        self.block::<4>(|len| *len = (text.len() as u32).to_le_bytes());
+        self.bytes(text.as_bytes());
+    }
+
+    #[inline(always)]
+    fn number(&mut self, key: Key, kind: u8, bits: [u8; 8]) {
+        self.block::<11>(|attribute| {
+            attribute[..2].copy_from_slice(&key.index().to_le_bytes());
+            attribute[2] = kind;
+            attribute[3..].copy_from_slice(&bits);
+        });
+    }
+
+    #[inline(always)]
+    fn known(&mut self, attributes: &[AttrRef<'_>]) {
+        for (key, value) in attributes {
+            match *value {
+                ValueRef::Int(number) => self.number(*key, INT, number.to_le_bytes()),
+                ValueRef::Double(number) => self.number(*key, DOUBLE, number.to_le_bytes()),
+                _ => {
+                    self.block::<2>(|name| *name = key.index().to_le_bytes());
+                    self.value(*value);
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn value(&mut self, value: ValueRef<'_>) {
+        match value {
+            ValueRef::Str(string) => {
+                self.block::<5>(|head| {
+                    head[0] = STR;
+                    head[1..].copy_from_slice(&(string.len() as u32).to_le_bytes());
+                });
+                self.bytes(string.as_bytes());
+            }
+            ValueRef::Int(number) => {
+                self.block::<1>(|head| *head = [INT]);
+                self.block::<8>(|bits| *bits = number.to_le_bytes());
+            }
+            ValueRef::Double(number) => {
+                self.block::<1>(|head| *head = [DOUBLE]);
+                self.block::<8>(|bits| *bits = number.to_le_bytes());
+            }
+            ValueRef::Bool(truth) => self.block::<2>(|head| *head = [BOOL, u8::from(truth)]),
+            ValueRef::Only(item) => {
+                self.block::<9>(|head| {
+                    head[0] = STR_LIST;
+                    head[1..5].copy_from_slice(&1_u32.to_le_bytes());
+                    head[5..].copy_from_slice(&(item.len() as u32).to_le_bytes());
+                });
+                self.bytes(item.as_bytes());
+            }
+            #[cfg(test)]
+            ValueRef::StrList(list) => {
+                self.block::<5>(|head| {
+                    head[0] = STR_LIST;
+                    head[1..].copy_from_slice(&(list.len() as u32).to_le_bytes());
+                });
+                list.iter().for_each(|item| self.text(item));
+            }
+            ValueRef::Target => self.block::<1>(|head| *head = [TARGET]),
+        }
     }
 }
 
 pub(crate) struct Start<'a>(pub(crate) StartFields<'a>, pub(crate) &'a [AttrRef<'a>]);
 pub(crate) struct Set<'a>(pub(crate) SpanId, pub(crate) &'a [AttrRef<'a>]);
+pub(crate) struct SetInts<'a>(pub(crate) SpanId, pub(crate) &'a [(Key, i64)]);
 pub(crate) struct SetCustom<'a>(pub(crate) SpanId, pub(crate) &'a str, pub(crate) ValueRef<'a>);
 pub(crate) struct Event<'a> {
     pub(crate) event: EventKind,
@@ -127,7 +255,7 @@ pub(crate) struct End<'a> {
     pub(crate) span: SpanId,
     pub(crate) time: Ticks,
     pub(crate) ended: EndedAs<'a>,
-    pub(crate) attributes: &'a [AttrRef<'a>],
+    pub(crate) alone: bool,
 }
 
 impl Write for Start<'_> {
@@ -135,22 +263,23 @@ impl Write for Start<'_> {
 
     #[inline(always)]
     fn len(&self) -> usize {
-        16 + 8 + 8 + 2 + 8 + text_len(self.0.target) + known_len(self.1)
+        46 + self.0.target.len() + known_len(self.1)
     }
 
     #[inline(always)]
-    fn body(&self, out: &mut Space<'_>) {
+    fn body(&self, out: &mut Out<'_>) {
         let fields = &self.0;
-        let mut fixed = [0; 42];
-        fixed[..16].copy_from_slice(&fields.trace.0);
-        fixed[16..24].copy_from_slice(&fields.span.0);
-        fixed[24..32].copy_from_slice(&fields.parent.unwrap_or_default().0);
-        fixed[32] = fields.kind.index();
-        fixed[33] = fields.flags;
-        fixed[34..].copy_from_slice(&fields.time.0.to_le_bytes());
-        out.put(&fixed);
-        text(out, fields.target);
-        known(out, self.1);
+        out.block::<46>(|fixed| {
+            fixed[..16].copy_from_slice(&fields.trace.0);
+            fixed[16..24].copy_from_slice(&fields.span.0);
+            fixed[24..32].copy_from_slice(&fields.parent.unwrap_or_default().0);
+            fixed[32] = fields.kind.index();
+            fixed[33] = fields.flags;
+            fixed[34..42].copy_from_slice(&fields.time.0.to_le_bytes());
+            fixed[42..].copy_from_slice(&(fields.target.len() as u32).to_le_bytes());
+        });
+        out.bytes(fields.target.as_bytes());
+        out.known(self.1);
     }
 }
 
@@ -163,9 +292,26 @@ impl Write for Set<'_> {
     }
 
     #[inline(always)]
-    fn body(&self, out: &mut Space<'_>) {
-        out.put(&self.0.0);
-        known(out, self.1);
+    fn body(&self, out: &mut Out<'_>) {
+        out.block::<8>(|span| *span = self.0.0);
+        out.known(self.1);
+    }
+}
+
+impl Write for SetInts<'_> {
+    const TAG: u8 = SET;
+
+    #[inline(always)]
+    fn len(&self) -> usize {
+        8 + 11 * self.1.len()
+    }
+
+    #[inline(always)]
+    fn body(&self, out: &mut Out<'_>) {
+        out.block::<8>(|span| *span = self.0.0);
+        for (key, number) in self.1 {
+            out.number(*key, INT, number.to_le_bytes());
+        }
     }
 }
 
@@ -176,11 +322,11 @@ impl Write for SetCustom<'_> {
         8 + 2 + text_len(self.1) + value_len(self.2)
     }
 
-    fn body(&self, out: &mut Space<'_>) {
-        out.put(&self.0.0);
-        out.put(&CUSTOM.to_le_bytes());
-        text(out, self.1);
-        put_value(out, self.2);
+    fn body(&self, out: &mut Out<'_>) {
+        out.block::<8>(|span| *span = self.0.0);
+        out.block::<2>(|key| *key = CUSTOM.to_le_bytes());
+        out.text(self.1);
+        out.value(self.2);
     }
 }
 
@@ -188,27 +334,18 @@ impl Write for Event<'_> {
     const TAG: u8 = EVENT;
 
     fn len(&self) -> usize {
-        16 + 8 + 2 + 8 + known_len(self.attributes)
+        34 + known_len(self.attributes)
     }
 
-    fn body(&self, out: &mut Space<'_>) {
+    fn body(&self, out: &mut Out<'_>) {
         let (trace, span) = self.span.unwrap_or_default();
-        out.put(&trace.0);
-        out.put(&span.0);
-        out.put(&[self.event.index(), self.severity.number()]);
-        out.put(&self.time.0.to_le_bytes());
-        known(out, self.attributes);
-    }
-}
-
-impl End<'_> {
-    #[inline(always)]
-    fn parts(&self) -> (u8, &str) {
-        match self.ended {
-            EndedAs::Ok => (0, ""),
-            EndedAs::Error(error) => (1, error),
-            EndedAs::Cancelled => (2, ""),
-        }
+        out.block::<34>(|fixed| {
+            fixed[..16].copy_from_slice(&trace.0);
+            fixed[16..24].copy_from_slice(&span.0);
+            fixed[24..26].copy_from_slice(&[self.event.index(), self.severity.number()]);
+            fixed[26..].copy_from_slice(&self.time.0.to_le_bytes());
+        });
+        out.known(self.attributes);
     }
 }
 
@@ -217,19 +354,34 @@ impl Write for End<'_> {
 
     #[inline(always)]
     fn len(&self) -> usize {
-        8 + 1 + 8 + text_len(self.parts().1) + known_len(self.attributes)
+        21 + self.error().len()
     }
 
     #[inline(always)]
-    fn body(&self, out: &mut Space<'_>) {
-        let (code, error) = self.parts();
-        let mut fixed = [0; 17];
-        fixed[..8].copy_from_slice(&self.span.0);
-        fixed[8] = code;
-        fixed[9..].copy_from_slice(&self.time.0.to_le_bytes());
-        out.put(&fixed);
-        text(out, error);
-        known(out, self.attributes);
+    fn body(&self, out: &mut Out<'_>) {
+        let outcome = match self.ended {
+            EndedAs::Ok => 0,
+            EndedAs::Error(_) => 1,
+            EndedAs::Cancelled => 2,
+        };
+        let error = self.error();
+        out.block::<21>(|fixed| {
+            fixed[..8].copy_from_slice(&self.span.0);
+            fixed[8] = outcome | if self.alone { ALONE } else { 0 };
+            fixed[9..17].copy_from_slice(&self.time.0.to_le_bytes());
+            fixed[17..].copy_from_slice(&(error.len() as u32).to_le_bytes());
+        });
+        out.bytes(error.as_bytes());
+    }
+}
+
+impl<'a> End<'a> {
+    #[inline(always)]
+    fn error(&self) -> &'a str {
+        match self.ended {
+            EndedAs::Error(error) => error,
+            EndedAs::Ok | EndedAs::Cancelled => "",
+        }
     }
 }
 
@@ -249,45 +401,10 @@ fn value_len(value: ValueRef<'_>) -> usize {
         ValueRef::Str(string) => text_len(string),
         ValueRef::Int(_) | ValueRef::Double(_) => 8,
         ValueRef::Bool(_) => 1,
+        ValueRef::Only(item) => 4 + text_len(item),
+        #[cfg(test)]
         ValueRef::StrList(list) => 4 + list.iter().map(|item| text_len(item)).sum::<usize>(),
-    }
-}
-
-#[inline(always)]
-fn text(out: &mut Space<'_>, text: &str) {
-    out.put(&(text.len() as u32).to_le_bytes());
-    out.put(text.as_bytes());
-}
-
-#[inline(always)]
-fn known(out: &mut Space<'_>, attributes: &[AttrRef<'_>]) {
-    for (key, value) in attributes {
-        out.put(&key.index().to_le_bytes());
-        put_value(out, *value);
-    }
-}
-
-#[inline(always)]
-fn put_value(out: &mut Space<'_>, value: ValueRef<'_>) {
-    match value {
-        ValueRef::Str(string) => {
-            out.put(&[0]);
-            text(out, string);
-        }
-        ValueRef::Int(number) => {
-            out.put(&[1]);
-            out.put(&number.to_le_bytes());
-        }
-        ValueRef::Double(number) => {
-            out.put(&[2]);
-            out.put(&number.to_le_bytes());
-        }
-        ValueRef::Bool(truth) => out.put(&[3, u8::from(truth)]),
-        ValueRef::StrList(list) => {
-            out.put(&[4]);
-            out.put(&(list.len() as u32).to_le_bytes());
-            list.iter().for_each(|item| text(out, item));
-        }
+        ValueRef::Target => 0,
     }
 }
 
@@ -319,13 +436,15 @@ pub(crate) enum Record<'a> {
         span: SpanId,
         time: Ticks,
         ended: EndedAs<'a>,
+        /// All records of the span, and the starts of all spans below it, are in this lane.
+        alone: bool,
         attributes: Attrs<'a>,
     },
 }
 
 /// Attributes still in their record.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Attrs<'a>(&'a [u8]);
+pub(crate) struct Attrs<'a>(pub(crate) &'a [u8]);
 
 /// Reads the record at the head of `bytes` and says how long it is; `None` where the bytes are no record.
 pub(crate) fn read(bytes: &[u8]) -> Option<(Record<'_>, usize)> {
@@ -360,13 +479,13 @@ pub(crate) fn read(bytes: &[u8]) -> Option<(Record<'_>, usize)> {
             let code = cursor.u8()?;
             let time = Ticks(cursor.u64()?);
             let error = cursor.text()?;
-            let ended = match code {
+            let ended = match code & !ALONE {
                 0 => EndedAs::Ok,
                 1 => EndedAs::Error(error),
                 2 => EndedAs::Cancelled,
                 _ => return None,
             };
-            Record::End { span, time, ended, attributes: Attrs(cursor.0) }
+            Record::End { span, time, ended, alone: code & ALONE != 0, attributes: Attrs(cursor.0) }
         }
         _ => return None,
     };
@@ -377,28 +496,17 @@ fn some_span(bytes: [u8; 8]) -> Option<SpanId> {
     (bytes != [0; 8]).then_some(SpanId(bytes))
 }
 
-impl Attrs<'_> {
-    /// Sets every attribute on `target`; stops at the first byte that makes no sense.
-    pub(crate) fn apply(self, target: &mut Attributes) {
+impl<'a> Attrs<'a> {
+    /// Sets every attribute on `set`; `target` is that of the span's start. Stops at the first byte that makes no
+    /// sense.
+    pub(crate) fn apply(self, target: &'a str, set: &mut AttributeSet<'a>) {
         let mut cursor = Cursor(self.0);
         while !cursor.0.is_empty() {
-            if self::apply_one(&mut cursor, target).is_none() {
+            if cursor.attribute(target, set).is_none() {
                 return;
             }
         }
     }
-}
-
-fn apply_one(cursor: &mut Cursor<'_>, target: &mut Attributes) -> Option<()> {
-    let index = u16::from_le_bytes(cursor.array()?);
-    if index == CUSTOM {
-        let name = cursor.text()?.to_owned();
-        target.set_custom(name, cursor.value()?);
-    } else {
-        let key = Key::from_index(index)?;
-        target.set(key, cursor.value()?);
-    }
-    Some(())
 }
 
 struct Cursor<'a>(&'a [u8]);
@@ -425,20 +533,36 @@ impl<'a> Cursor<'a> {
         let len = self.u32()? as usize;
         std::str::from_utf8(self.take(len)?).ok()
     }
-    fn value(&mut self) -> Option<Value> {
+    #[inline]
+    fn attribute(&mut self, target: &'a str, set: &mut AttributeSet<'a>) -> Option<()> {
+        let index = u16::from_le_bytes(self.array()?);
+        if index == CUSTOM {
+            let name = self.text()?;
+            set.set_custom(name, self.value(target)?);
+        } else {
+            let key = Key::from_index(index)?;
+            set.set(key, self.value(target)?);
+        }
+        Some(())
+    }
+
+    #[inline]
+    fn value(&mut self, target: &'a str) -> Option<AnyValue<'a>> {
         Some(match self.u8()? {
-            0 => Value::Str(self.text()?.to_owned().into()),
-            1 => Value::Int(i64::from_le_bytes(self.array()?)),
-            2 => Value::Double(f64::from_le_bytes(self.array()?)),
-            3 => Value::Bool(self.u8()? != 0),
-            4 => {
+            STR => AnyValue::Str(self.text()?.into()),
+            INT => AnyValue::Int(i64::from_le_bytes(self.array()?)),
+            DOUBLE => AnyValue::Double(f64::from_le_bytes(self.array()?)),
+            BOOL => AnyValue::Bool(self.u8()? != 0),
+            STR_LIST => {
                 let count = self.u32()?;
-                let mut list = Vec::new();
+                // What the record says of itself is not believed before the texts are there.
+                let mut list = Vec::with_capacity((count as usize).min(8));
                 for _ in 0..count {
-                    list.push(self.text()?.to_owned().into());
+                    list.push(self.text()?.into());
                 }
-                Value::StrList(list)
+                AnyValue::StrList(list)
             }
+            TARGET => AnyValue::Str(target.into()),
             _ => return None,
         })
     }

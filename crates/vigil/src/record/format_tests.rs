@@ -20,12 +20,14 @@ fn sample() -> Vec<u8> {
         time: Ticks(12),
         attributes: &[(attr::LIFE_MODE_TO, ValueRef::Str("verify"))],
     };
-    let tokens = [(attr::GEN_AI_USAGE_INPUT_TOKENS, ValueRef::Int(7))];
-    let end = End { span, time: Ticks(13), ended: EndedAs::Error("timeout"), attributes: &tokens };
-    let model = [(attr::GEN_AI_REQUEST_MODEL, "modèle".into()), (attr::GEN_AI_REQUEST_STREAM, true.into())];
+    let tokens = [(attr::GEN_AI_USAGE_INPUT_TOKENS, 7)];
+    let end = End { span, time: Ticks(13), ended: EndedAs::Error("timeout"), alone: true };
+    let model = [(attr::GEN_AI_REQUEST_MODEL, ValueRef::Target), (attr::GEN_AI_REQUEST_STREAM, true.into())];
     let reasons = [(attr::GEN_AI_RESPONSE_FINISH_REASONS, ValueRef::StrList(&["stop", "length"]))];
     bytes_of(&Start(start, &model))
         .chain(bytes_of(&Set(span, &reasons)))
+        .chain(bytes_of(&Set(span, &[(attr::GEN_AI_RESPONSE_ID, ValueRef::Only("one"))])))
+        .chain(bytes_of(&SetInts(span, &tokens)))
         .chain(bytes_of(&SetCustom(span, "app.tier", ValueRef::Double(0.5))))
         .chain(bytes_of(&event))
         .chain(bytes_of(&end))
@@ -36,7 +38,7 @@ fn sample() -> Vec<u8> {
 fn records_come_back_as_they_were_written() {
     let bytes = sample();
     let mut rest = &bytes[..];
-    let mut attributes = Attributes::new();
+    let mut attributes = AttributeSet::new();
     let mut tags = Vec::new();
     while !rest.is_empty() {
         let (record, len) = read(rest).expect("a record");
@@ -46,33 +48,34 @@ fn records_come_back_as_they_were_written() {
                     (span, parent, kind, target, time),
                     (SpanId([2; 8]), Some(SpanId([3; 8])), SpanKind::Chat, "modèle", Ticks(11))
                 );
-                attrs.apply(&mut attributes);
+                attrs.apply("modèle", &mut attributes);
                 tags.push("start");
             }
             Record::Set { attributes: attrs, .. } => {
-                attrs.apply(&mut attributes);
+                attrs.apply("modèle", &mut attributes);
                 tags.push("set");
             }
             Record::Event { span, severity, .. } => {
                 assert_eq!((span, severity), (None, Severity::Info));
                 tags.push("event");
             }
-            Record::End { ended, attributes: attrs, .. } => {
-                assert_eq!(ended, EndedAs::Error("timeout"));
-                attrs.apply(&mut attributes);
+            Record::End { ended, alone, attributes: attrs, .. } => {
+                assert_eq!((ended, alone), (EndedAs::Error("timeout"), true));
+                attrs.apply("modèle", &mut attributes);
                 tags.push("end");
             }
         }
         rest = &rest[len..];
     }
-    assert_eq!(tags, ["start", "set", "set", "event", "end"]);
+    assert_eq!(tags, ["start", "set", "set", "set", "set", "event", "end"]);
     assert_eq!(attributes.str(attr::GEN_AI_REQUEST_MODEL), Some("modèle"));
     assert_eq!(
         attributes.get(attr::GEN_AI_RESPONSE_FINISH_REASONS),
-        Some(&Value::StrList(vec!["stop".into(), "length".into()]))
+        Some(&AnyValue::StrList(vec!["stop".into(), "length".into()]))
     );
-    assert_eq!(attributes.custom().collect::<Vec<_>>(), [("app.tier", &Value::Double(0.5))]);
+    assert_eq!(attributes.custom().collect::<Vec<_>>(), [("app.tier", &AnyValue::Double(0.5))]);
     assert_eq!(attributes.int(attr::GEN_AI_USAGE_INPUT_TOKENS), Some(7));
+    assert_eq!(attributes.get(attr::GEN_AI_RESPONSE_ID), Some(&AnyValue::StrList(vec!["one".into()])));
 }
 
 #[test]
@@ -95,7 +98,7 @@ fn any_bytes_are_read_without_a_panic() {
             | Record::Set { attributes, .. }
             | Record::Event { attributes, .. }
             | Record::End { attributes, .. }) = record;
-            attributes.apply(&mut Attributes::new());
+            attributes.apply("", &mut AttributeSet::new());
             if len == 0 || len > rest.len() {
                 break;
             }

@@ -38,6 +38,11 @@ use std::ptr;
 const CHUNK_BYTES: usize = 64 << 10;
 #[cfg(vigil_loom)]
 const CHUNK_BYTES: usize = 4;
+/// So many full chunks make the consumer come before its time.
+#[cfg(not(vigil_loom))]
+const PRESSING_CHUNKS: usize = 4;
+#[cfg(vigil_loom)]
+const PRESSING_CHUNKS: usize = 1;
 /// Chunks kept for reuse after a burst.
 #[cfg(not(vigil_loom))]
 const KEEP_CHUNKS: usize = 32;
@@ -53,12 +58,19 @@ struct Chunk {
 }
 
 impl Chunk {
-    fn boxed(capacity: usize) -> *mut Chunk {
+    /// A chunk without room: what a chain begins with.
+    fn empty() -> *mut Chunk {
         Box::into_raw(Box::new(Chunk {
             committed: AtomicUsize::new(0),
             next: AtomicPtr::new(ptr::null_mut()),
-            memory: Memory::new(capacity),
+            memory: Memory::empty(),
         }))
+    }
+
+    /// Null when there is no memory.
+    fn boxed(capacity: usize) -> *mut Chunk {
+        let Some(memory) = Memory::new(capacity) else { return ptr::null_mut() };
+        Box::into_raw(Box::new(Chunk { committed: AtomicUsize::new(0), next: AtomicPtr::new(ptr::null_mut()), memory }))
     }
 }
 
@@ -78,12 +90,16 @@ struct Shared {
 
 /// Where one thread appends.
 pub(crate) struct Producer {
+    /// Tells this lane from every other of the process.
+    number: u32,
     chunk: *mut Chunk,
     /// Bytes used of the chunk. The same as its `committed`, without the atomic.
     used: usize,
     capacity: usize,
     /// Chunks taken back from the free list.
     spare: *mut Chunk,
+    /// Chunks begun since the consumer was last asked to come.
+    begun: usize,
     limit: usize,
     shared: Arc<Shared>,
 }
@@ -108,46 +124,57 @@ pub(crate) struct Full;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Appended {
     Here,
-    /// A new chunk was begun: the consumer should come.
-    NextChunk,
+    /// [`PRESSING_CHUNKS`] more are full: the consumer should come.
+    Pressing,
 }
 
-/// A lane that may hold `limit` bytes.
+/// The next lane's number. After 2^32 lanes a number comes again, which matters only to a span that is still
+/// open from so long ago.
+static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(1);
+
+/// A lane that may hold `limit` bytes, or one chunk where that is more. It is empty: the first record makes its first chunk.
 pub(crate) fn lane(limit: usize) -> (Producer, Consumer) {
-    let chunk = Chunk::boxed(CHUNK_BYTES);
+    let chunk = Chunk::empty();
     let shared = Arc::new(Shared {
         head: AtomicPtr::new(chunk),
         free: AtomicPtr::new(ptr::null_mut()),
         free_count: AtomicUsize::new(0),
-        held: AtomicUsize::new(CHUNK_BYTES),
+        held: AtomicUsize::new(0),
         closed: AtomicBool::new(false),
         abandoned: AtomicBool::new(false),
     });
-    let producer =
-        Producer { chunk, used: 0, capacity: CHUNK_BYTES, spare: ptr::null_mut(), limit, shared: shared.clone() };
+    let producer = Producer {
+        number: NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed),
+        chunk,
+        used: 0,
+        capacity: 0,
+        spare: ptr::null_mut(),
+        begun: 0,
+        limit: limit.max(CHUNK_BYTES),
+        shared: shared.clone(),
+    };
     (producer, Consumer { chunk, read: 0, shared })
 }
 
 impl Producer {
-    /// Appends what `write` puts into the space it is given, at most `bound` bytes. With `always` the limit
-    /// does not hold.
-    #[inline]
-    pub(crate) fn append(
-        &mut self,
-        bound: usize,
-        always: bool,
-        write: impl FnOnce(&mut Space<'_>),
-    ) -> Result<Appended, Full> {
+    /// Tells this lane from every other.
+    #[inline(always)]
+    pub(crate) fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// Appends `len` bytes, which `write` fills in. With `always` the limit does not hold.
+    #[inline(always)]
+    pub(crate) fn append(&mut self, len: usize, always: bool, write: impl FnOnce(&mut [u8])) -> Result<Appended, Full> {
         let mut appended = Appended::Here;
-        if self.capacity - self.used < bound {
-            self.next_chunk(bound, always)?;
-            appended = Appended::NextChunk;
+        if self.capacity - self.used < len {
+            appended = self.next_chunk(len, always)?;
         }
         // SAFETY: the producer owns the last chunk of the chain, and everything in it above `used`.
         let chunk = unsafe { &*self.chunk };
-        let mut space = chunk.memory.space(self.used, bound);
-        write(&mut space);
-        self.used += space.used();
+        // SAFETY: as above, and there is room for `len`.
+        unsafe { chunk.memory.write(self.used, len, write) };
+        self.used += len;
         chunk.committed.store(self.used, Ordering::Release);
         Ok(appended)
     }
@@ -158,17 +185,24 @@ impl Producer {
     }
 
     #[cold]
-    fn next_chunk(&mut self, bound: usize, always: bool) -> Result<(), Full> {
-        let next = if bound <= CHUNK_BYTES { self.spare_chunk() } else { ptr::null_mut() };
+    fn next_chunk(&mut self, len: usize, always: bool) -> Result<Appended, Full> {
+        if self.is_abandoned() {
+            return Err(Full);
+        }
+        let next = if len <= CHUNK_BYTES { self.spare_chunk() } else { ptr::null_mut() };
         let next = if next.is_null() {
-            let capacity = bound.max(CHUNK_BYTES);
+            let capacity = len.max(CHUNK_BYTES);
             let held = self.shared.held.load(Ordering::Relaxed);
             if held.saturating_add(capacity) > self.limit && !always {
                 return Err(Full);
             }
+            let next = Chunk::boxed(capacity);
+            if next.is_null() {
+                return Err(Full);
+            }
             self.shared.held.fetch_add(capacity, Ordering::Relaxed);
             self.capacity = capacity;
-            Chunk::boxed(capacity)
+            next
         } else {
             self.capacity = CHUNK_BYTES;
             next
@@ -177,7 +211,8 @@ impl Producer {
         unsafe { &*self.chunk }.next.store(next, Ordering::Release);
         self.chunk = next;
         self.used = 0;
-        Ok(())
+        self.begun += 1;
+        if self.begun % PRESSING_CHUNKS == 0 { Ok(Appended::Pressing) } else { Ok(Appended::Here) }
     }
 
     /// A chunk that was given back, emptied; null when there is none.
@@ -294,75 +329,53 @@ unsafe fn free_list(mut chunk: *mut Chunk) {
     }
 }
 
-pub(crate) use memory::Space;
-
 #[cfg(not(vigil_loom))]
 mod memory {
-    //! The bytes of a chunk.
+    //! The bytes of a chunk: pages of their own, so that they go back to the system when the chunk goes.
 
-    use std::cell::UnsafeCell;
-    use std::marker::PhantomData;
-    use std::mem::MaybeUninit;
+    use memmap2::MmapMut;
 
-    pub(super) struct Memory(Box<[UnsafeCell<MaybeUninit<u8>>]>);
+    pub(super) struct Memory {
+        start: *mut u8,
+        capacity: usize,
+        /// Keeps the pages; touched through `start` alone.
+        _map: Option<MmapMut>,
+    }
 
     // SAFETY: who may touch which bytes is the lane's protocol.
+    unsafe impl Send for Memory {}
+    // SAFETY: as above.
     unsafe impl Sync for Memory {}
 
     impl Memory {
-        pub(super) fn new(capacity: usize) -> Self {
-            let bytes = Box::<[UnsafeCell<MaybeUninit<u8>>]>::new_uninit_slice(capacity);
-            // SAFETY: `UnsafeCell<MaybeUninit<u8>>` needs no initialisation.
-            Self(unsafe { bytes.assume_init() })
+        /// All bytes are zero. `None` when the system has no memory to give.
+        pub(super) fn new(capacity: usize) -> Option<Self> {
+            let mut map = MmapMut::map_anon(capacity).ok()?;
+            Some(Self { start: map.as_mut_ptr(), capacity, _map: Some(map) })
+        }
+
+        pub(super) const fn empty() -> Self {
+            Self { start: std::ptr::dangling_mut(), capacity: 0, _map: None }
         }
 
         pub(super) fn capacity(&self) -> usize {
-            self.0.len()
+            self.capacity
         }
 
-        /// `len` bytes from `at`, for the producer.
-        #[inline]
-        pub(super) fn space(&self, at: usize, len: usize) -> Space<'_> {
-            debug_assert!(self.0.len() - at >= len);
-            Space {
-                start: UnsafeCell::raw_get(self.0.as_ptr().wrapping_add(at)).cast(),
-                used: 0,
-                len,
-                memory: PhantomData,
-            }
+        /// Lets the producer write `len` bytes from `at`.
+        ///
+        /// # Safety
+        /// They lie within the capacity and are the caller's alone.
+        #[inline(always)]
+        pub(super) unsafe fn write(&self, at: usize, len: usize, write: impl FnOnce(&mut [u8])) {
+            debug_assert!(at + len <= self.capacity);
+            // SAFETY: by the contract of this function; the pages are zeroed, so every byte is initialised.
+            write(unsafe { std::slice::from_raw_parts_mut(self.start.add(at), len) });
         }
 
         pub(super) fn read(&self, from: usize, to: usize, read: &mut impl FnMut(&[u8])) {
-            // SAFETY: bytes below `committed` are initialised and not written any more.
-            read(unsafe { std::slice::from_raw_parts(self.0.as_ptr().add(from).cast(), to - from) });
-        }
-    }
-
-    /// Room for one record.
-    pub(crate) struct Space<'m> {
-        start: *mut u8,
-        used: usize,
-        len: usize,
-        memory: PhantomData<&'m Memory>,
-    }
-
-    impl Space<'_> {
-        /// Appends bytes; what goes beyond the room is left out.
-        #[inline(always)]
-        pub(crate) fn put(&mut self, bytes: &[u8]) {
-            if bytes.len() > self.len - self.used {
-                debug_assert!(false, "the bound was too small");
-                return;
-            }
-            // SAFETY: there is room, the room is the producer's alone, and `bytes` is elsewhere.
-            unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.start.add(self.used), bytes.len()) };
-            self.used += bytes.len();
-        }
-
-        /// How many bytes were appended.
-        #[inline(always)]
-        pub(crate) fn used(&self) -> usize {
-            self.used
+            // SAFETY: bytes below `committed` are not written any more.
+            read(unsafe { std::slice::from_raw_parts(self.start.add(from), to - from) });
         }
     }
 }
@@ -379,37 +392,27 @@ mod memory {
     unsafe impl Sync for Memory {}
 
     impl Memory {
-        pub(super) fn new(capacity: usize) -> Self {
-            Self((0..capacity).map(|_| UnsafeCell::new(0)).collect())
+        pub(super) fn new(capacity: usize) -> Option<Self> {
+            Some(Self((0..capacity).map(|_| UnsafeCell::new(0)).collect()))
+        }
+        pub(super) fn empty() -> Self {
+            Self(Vec::new())
         }
         pub(super) fn capacity(&self) -> usize {
             self.0.len()
         }
-        pub(super) fn space(&self, at: usize, len: usize) -> Space<'_> {
-            Space { cells: &self.0[at..at + len], used: 0 }
+        pub(super) unsafe fn write(&self, at: usize, len: usize, write: impl FnOnce(&mut [u8])) {
+            let mut bytes = vec![0; len];
+            write(&mut bytes);
+            for (cell, byte) in self.0[at..at + len].iter().zip(bytes) {
+                // SAFETY: the model checks that nobody reads or writes this cell meanwhile.
+                cell.with_mut(|cell| unsafe { *cell = byte });
+            }
         }
         pub(super) fn read(&self, from: usize, to: usize, read: &mut impl FnMut(&[u8])) {
             // SAFETY: the model checks that nobody writes these cells meanwhile.
             let bytes: Vec<u8> = self.0[from..to].iter().map(|cell| cell.with(|byte| unsafe { *byte })).collect();
             read(&bytes);
-        }
-    }
-
-    pub(crate) struct Space<'m> {
-        cells: &'m [UnsafeCell<u8>],
-        used: usize,
-    }
-
-    impl Space<'_> {
-        pub(crate) fn put(&mut self, bytes: &[u8]) {
-            for byte in bytes {
-                // SAFETY: the model checks that nobody reads or writes this cell meanwhile.
-                self.cells[self.used].with_mut(|cell| unsafe { *cell = *byte });
-                self.used += 1;
-            }
-        }
-        pub(crate) fn used(&self) -> usize {
-            self.used
         }
     }
 }

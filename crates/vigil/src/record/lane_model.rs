@@ -12,7 +12,7 @@ fn everything_appended_is_read_once_in_order_over_chunks_that_come_back() {
         let (mut producer, mut consumer) = lane(1 << 20);
         let thread = loom::thread::spawn(move || {
             for byte in 0..4_u8 {
-                producer.append(3, false, |space| space.put(&[byte, byte])).unwrap();
+                producer.append(2, false, |space| space.copy_from_slice(&[byte, byte])).unwrap();
             }
         });
         let mut seen = Vec::new();
@@ -29,7 +29,7 @@ fn a_consumer_that_goes_first_leaves_nothing_behind() {
         let (mut producer, mut consumer) = lane(1 << 20);
         let thread = loom::thread::spawn(move || {
             for byte in 0..3_u8 {
-                producer.append(3, false, |space| space.put(&[byte])).unwrap();
+                producer.append(1, false, |space| space.copy_from_slice(&[byte])).unwrap();
             }
         });
         consumer.drain(|_| {});

@@ -8,9 +8,9 @@ fn records_of_two_threads_arrive_whole_and_in_order() {
         for number in 0..count {
             let filler = [number as u8; 97];
             producer
-                .append(200, false, |space| {
-                    space.put(&number.to_le_bytes());
-                    space.put(&filler[..(number % 97) as usize]);
+                .append(4 + (number % 97) as usize, false, |space| {
+                    space[..4].copy_from_slice(&number.to_le_bytes());
+                    space[4..].copy_from_slice(&filler[..(number % 97) as usize]);
                 })
                 .unwrap();
         }
@@ -38,15 +38,15 @@ fn a_full_lane_refuses_and_takes_again_once_it_was_read() {
     let (mut producer, mut consumer) = lane(2 * CHUNK_BYTES);
     let record = vec![7; 1000];
     let mut taken = 0;
-    while producer.append(1000, false, |space| space.put(&record)).is_ok() {
+    while producer.append(1000, false, |space| space.copy_from_slice(&record)).is_ok() {
         taken += 1;
     }
     assert_eq!(taken, 2 * (CHUNK_BYTES / 1000));
-    assert_eq!(producer.append(1000, true, |space| space.put(&record)), Ok(Appended::NextChunk));
+    assert_eq!(producer.append(1000, true, |space| space.copy_from_slice(&record)), Ok(Appended::Here));
     let mut read = 0;
     consumer.drain(|bytes| read += bytes.len());
     assert_eq!(read, (taken + 1) * 1000);
-    (0..100).for_each(|_| assert!(producer.append(1000, false, |space| space.put(&record)).is_ok()));
+    (0..100).for_each(|_| assert!(producer.append(1000, false, |space| space.copy_from_slice(&record)).is_ok()));
 }
 
 #[test]
@@ -54,8 +54,8 @@ fn a_record_larger_than_a_chunk_gets_its_own_and_gives_it_back() {
     let (mut producer, mut consumer) = lane(16 << 20);
     for _ in 0..50 {
         let record = vec![1; 3 * CHUNK_BYTES];
-        producer.append(record.len(), false, |space| space.put(&record)).unwrap();
-        producer.append(1, false, |space| space.put(&[2])).unwrap();
+        producer.append(record.len(), false, |space| space.copy_from_slice(&record)).unwrap();
+        producer.append(1, false, |space| space.copy_from_slice(&[2])).unwrap();
         let mut read = 0;
         consumer.drain(|bytes| read += bytes.len());
         assert_eq!(read, 3 * CHUNK_BYTES + 1);

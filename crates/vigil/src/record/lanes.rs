@@ -7,8 +7,7 @@
 //! Limit: 128 MiB a thread by default ([`LANE_BYTES_DEFAULT`]), room for some 400 000 chat spans nobody has
 //! read yet. Ends are always taken: each belongs to a start that was.
 
-use super::format::Write;
-use super::lane::{Appended, Consumer, Full, Producer, lane};
+use super::lane::{Consumer, Producer, lane};
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -25,8 +24,15 @@ pub(crate) struct Lanes {
 }
 
 thread_local! {
-    /// This thread's lanes, by the id of their recorder.
-    static MINE: RefCell<Vec<(u64, Producer)>> = const { RefCell::new(Vec::new()) };
+    /// This thread's lanes.
+    static MINE: RefCell<Mine> = const { RefCell::new(Mine { first: None, others: Vec::new() }) };
+}
+
+/// A thread's lanes, each with the id of its recorder.
+struct Mine {
+    /// Nearly every thread records to one recorder.
+    first: Option<(u64, Producer)>,
+    others: Vec<(u64, Producer)>,
 }
 
 impl Lanes {
@@ -34,37 +40,47 @@ impl Lanes {
         Self { id, limit, consumers: Mutex::default(), abandoned: AtomicBool::new(false) }
     }
 
-    /// Appends a record to the calling thread's lane. With `always` the limit does not hold.
-    #[inline]
-    pub(crate) fn append(&self, record: &impl Write, always: bool) -> Result<Appended, Full> {
-        let size = record.size();
-        MINE.try_with(|mine| match mine.try_borrow_mut() {
-            Ok(mut mine) => {
-                // Nearly every thread records to one recorder, and that is the first.
-                if let Some((id, producer)) = mine.first_mut()
-                    && *id == self.id
-                {
-                    return producer.append(size, always, |space| record.write(space));
-                }
-                self.find(&mut mine).append(size, always, |space| record.write(space))
-            }
-            // Recording inside of recording does not happen; if it did, it would not lose the record.
-            Err(_) => self.register().append(size, always, |space| record.write(space)),
-        })
-        .unwrap_or_else(|_| self.register().append(size, always, |space| record.write(space)))
+    /// Hands the calling thread's lane to `act`.
+    #[inline(always)]
+    pub(crate) fn with<R>(&self, mut act: impl FnMut(&mut Producer) -> R) -> R {
+        let first = MINE.try_with(|mine| {
+            let mut mine = mine.try_borrow_mut().ok()?;
+            let (id, producer) = mine.first.as_mut()?;
+            (*id == self.id).then(|| act(producer))
+        });
+        match first {
+            Ok(Some(result)) => result,
+            _ => self.with_another(&mut act),
+        }
     }
 
     #[cold]
-    fn find<'m>(&self, mine: &'m mut Vec<(u64, Producer)>) -> &'m mut Producer {
-        mine.retain(|(_, producer)| !producer.is_abandoned());
-        let at = match mine.iter().position(|(id, _)| *id == self.id) {
-            Some(at) => at,
-            None => {
-                mine.push((self.id, self.register()));
-                mine.len() - 1
+    #[inline(never)]
+    fn with_another<R>(&self, act: &mut dyn FnMut(&mut Producer) -> R) -> R {
+        let found = MINE.try_with(|mine| mine.try_borrow_mut().ok().map(|mut mine| act(self.find(&mut mine))));
+        match found {
+            Ok(Some(result)) => result,
+            // The thread is being torn down. Recording inside of recording does not happen; if it did, it would not
+            // lose the record either.
+            _ => act(&mut self.register()),
+        }
+    }
+
+    fn find<'m>(&self, mine: &'m mut Mine) -> &'m mut Producer {
+        mine.others.retain(|(_, producer)| !producer.is_abandoned());
+        if mine.first.as_ref().is_some_and(|(_, producer)| producer.is_abandoned()) {
+            mine.first = None;
+        }
+        let at = mine.others.iter().position(|(id, _)| *id == self.id);
+        match (at, &mut mine.first) {
+            (Some(at), _) => &mut mine.others[at].1,
+            (None, first @ None) => &mut first.insert((self.id, self.register())).1,
+            (None, Some(_)) => {
+                mine.others.push((self.id, self.register()));
+                let last = mine.others.len() - 1;
+                &mut mine.others[last].1
             }
-        };
-        &mut mine[at].1
+        }
     }
 
     fn register(&self) -> Producer {
@@ -94,25 +110,25 @@ impl Lanes {
 
 /// The bytes of a record as a lane carries them.
 #[cfg(test)]
-pub(crate) fn bytes_of(record: &impl Write) -> std::vec::IntoIter<u8> {
-    let (mut producer, mut consumer) = lane(1 << 20);
-    let size = record.size();
-    let mut bytes = Vec::new();
-    if producer.append(size, false, |space| record.write(space)).is_ok() {
-        consumer.drain(|read| bytes.extend_from_slice(read));
-    }
-    assert_eq!(bytes.len(), size, "a record writes as much as it says");
+pub(crate) fn bytes_of(record: &impl super::format::Write) -> std::vec::IntoIter<u8> {
+    let mut bytes = vec![0; record.size()];
+    record.write(&mut bytes);
     bytes.into_iter()
 }
 
 #[cfg(all(test, not(vigil_loom)))]
 mod tests {
     use super::*;
-    use crate::record::format::{Record, Set, read};
+    use crate::record::format::{Record, Set, Write, read};
+    use crate::record::lane::Full;
     use std::sync::Arc;
     use vigil_core::id::SpanId;
 
     const RECORD: Set<'_> = Set(SpanId([1; 8]), &[]);
+
+    fn append(lanes: &Lanes) -> Result<(), Full> {
+        lanes.with(|producer| producer.append(RECORD.size(), false, |space| RECORD.write(space))).map(drop)
+    }
 
     fn count(lanes: &Lanes) -> usize {
         let mut records = 0;
@@ -131,7 +147,7 @@ mod tests {
         let threads: Vec<_> = (0..4)
             .map(|_| {
                 let lanes = lanes.clone();
-                std::thread::spawn(move || (0..100).for_each(|_| assert!(lanes.append(&RECORD, false).is_ok())))
+                std::thread::spawn(move || (0..100).for_each(|_| assert!(append(&lanes).is_ok())))
             })
             .collect();
         threads.into_iter().for_each(|thread| thread.join().unwrap());
@@ -143,9 +159,9 @@ mod tests {
     #[test]
     fn two_recorders_on_one_thread_do_not_mix() {
         let (one, two) = (Lanes::new(3, 1 << 20), Lanes::new(4, 1 << 20));
-        one.append(&RECORD, false).unwrap();
-        two.append(&RECORD, false).unwrap();
-        two.append(&RECORD, false).unwrap();
+        append(&one).unwrap();
+        append(&two).unwrap();
+        append(&two).unwrap();
         assert_eq!((count(&one), count(&two)), (1, 2));
     }
 
@@ -154,7 +170,7 @@ mod tests {
         struct Last(Arc<Lanes>);
         impl Drop for Last {
             fn drop(&mut self) {
-                self.0.append(&RECORD, false).unwrap();
+                append(&self.0).unwrap();
             }
         }
         thread_local! {
@@ -164,7 +180,7 @@ mod tests {
         let theirs = lanes.clone();
         std::thread::spawn(move || {
             LAST.with(|last| *last.borrow_mut() = Some(Last(theirs.clone())));
-            theirs.append(&RECORD, false).unwrap();
+            append(&theirs).unwrap();
         })
         .join()
         .unwrap();
@@ -175,9 +191,9 @@ mod tests {
     fn lanes_of_a_recorder_that_is_gone_are_forgotten_by_their_threads() {
         for id in 100..120 {
             let lanes = Lanes::new(id, 1 << 20);
-            lanes.append(&RECORD, false).unwrap();
+            append(&lanes).unwrap();
             lanes.abandon();
         }
-        MINE.with(|mine| assert!(mine.borrow().len() <= 2));
+        MINE.with(|mine| assert!(mine.borrow().others.len() <= 2));
     }
 }

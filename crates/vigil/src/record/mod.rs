@@ -9,4 +9,4 @@ mod lane;
 pub(crate) mod lanes;
 mod recorder;
 
-pub(crate) use recorder::{Recorder, Sampler, Terms};
+pub(crate) use recorder::{Home, Recorder, Sampler, Terms};

@@ -1,7 +1,9 @@
 //! What handles hold: the lanes, the clock, the ids, the content gate and the counts of what did not fit.
 
-use super::format::{AttrRef, End, EndedAs, Event, FLAG_SAMPLED, Set, SetCustom, Start, StartFields, ValueRef, Write};
-use super::lane::Appended;
+use super::format::{
+    AttrRef, End, EndedAs, Event, FLAG_SAMPLED, Set, SetCustom, SetInts, Start, StartFields, ValueRef, Write,
+};
+use super::lane::{Appended, Full};
 use super::lanes::Lanes;
 use crate::clock::Clock;
 use crate::ids::IdSource;
@@ -9,7 +11,7 @@ use crate::settings::Carrier;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread::Thread;
-use vigil_core::contract::EventKind;
+use vigil_core::contract::{EventKind, Key};
 use vigil_core::fact::Fact;
 use vigil_core::id::{SpanId, TraceId};
 use vigil_core::vocab::Severity;
@@ -44,6 +46,48 @@ pub(crate) struct Terms {
     pub(crate) sampler: Sampler,
     pub(crate) carrier: Carrier,
     pub(crate) lane_bytes: usize,
+}
+
+/// The lane a span began in, and whether others know of it.
+///
+/// A span whose records are all in one lane, and whose children begin in that lane too, can be finished as soon as
+/// its end is read; any other waits until all lanes were read.
+#[derive(Debug)]
+pub(crate) struct Home {
+    lane: u32,
+    shared: AtomicBool,
+}
+
+impl Home {
+    /// Of a span that is not recorded.
+    #[inline(always)]
+    pub(crate) fn nowhere() -> Self {
+        Self { lane: 0, shared: AtomicBool::new(true) }
+    }
+
+    /// Says that a span below this one's has begun.
+    #[inline(always)]
+    pub(crate) fn begun_below(&self, child: &Home) {
+        self.touched_from(child.lane);
+    }
+
+    #[inline(always)]
+    fn touched_from(&self, lane: u32) {
+        if lane != self.lane {
+            self.share();
+        }
+    }
+
+    /// Says that records about the span, or starts below it, may be in other lanes.
+    #[inline]
+    pub(crate) fn share(&self) {
+        self.shared.store(true, Ordering::Relaxed);
+    }
+
+    #[inline(always)]
+    fn is_alone(&self, lane: u32) -> bool {
+        lane == self.lane && !self.shared.load(Ordering::Relaxed)
+    }
 }
 
 /// Records that did not fit, by kind.
@@ -140,55 +184,94 @@ impl Recorder {
         self.closed.load(Ordering::Relaxed)
     }
 
-    #[inline]
-    fn append(&self, refused: &AtomicU64, record: &impl Write, always: bool) -> bool {
-        if self.closed.load(Ordering::Relaxed) {
-            return false;
+    /// Appends a record made for the calling thread's lane, whose number `record` is handed. Answers with that
+    /// number, or `None` when the record did not fit.
+    #[inline(always)]
+    fn append<W: Write>(&self, refused: &AtomicU64, always: bool, record: impl Fn(u32) -> W) -> Option<u32> {
+        let (appended, lane) = self.lanes.with(|producer| {
+            let lane = producer.number();
+            let record = record(lane);
+            (producer.append(record.size(), always, |space| record.write(space)), lane)
+        });
+        match appended {
+            Ok(Appended::Here) => Some(lane),
+            outcome => self.settle(outcome, refused).then_some(lane),
         }
-        match self.lanes.append(record, always) {
-            Ok(Appended::Here) => true,
-            Ok(Appended::NextChunk) => {
-                self.wake();
-                true
-            }
-            Err(_) => {
+    }
+
+    #[cold]
+    fn settle(&self, outcome: Result<Appended, Full>, refused: &AtomicU64) -> bool {
+        match outcome {
+            Ok(_) => self.wake(),
+            Err(Full) if !self.closed.load(Ordering::Relaxed) => {
                 refused.fetch_add(1, Ordering::Relaxed);
-                false
             }
+            Err(Full) => {}
         }
+        outcome.is_ok()
     }
 
     /// Records a start. When it does not fit the span is lost, and its handle must record nothing more.
+    #[inline(always)]
+    pub(crate) fn start(&self, fields: StartFields<'_>, attributes: &[AttrRef<'_>]) -> Option<Home> {
+        if self.closed.load(Ordering::Relaxed) {
+            return None;
+        }
+        let lane = self.append(&self.refused.spans, false, |_| Start(fields, attributes))?;
+        Some(Home { lane, shared: AtomicBool::new(false) })
+    }
+
+    /// Records attributes.
+    #[inline(always)]
+    pub(crate) fn set(&self, span: SpanId, home: &Home, attributes: &[AttrRef<'_>]) {
+        if let Some(lane) = self.append(&self.refused.sets, false, |_| Set(span, attributes)) {
+            home.touched_from(lane);
+        }
+    }
+
+    /// Records whole numbers.
+    #[inline(always)]
+    pub(crate) fn set_ints(&self, span: SpanId, home: &Home, attributes: &[(Key, i64)]) {
+        if let Some(lane) = self.append(&self.refused.sets, false, |_| SetInts(span, attributes)) {
+            home.touched_from(lane);
+        }
+    }
+
+    #[inline(never)]
+    pub(crate) fn set_custom(&self, span: SpanId, home: &Home, name: &str, value: ValueRef<'_>) {
+        if let Some(lane) = self.append(&self.refused.sets, false, |_| SetCustom(span, name, value)) {
+            home.touched_from(lane);
+        }
+    }
+
+    /// Says that a span below `home`'s begins in the calling thread.
     #[inline]
-    pub(crate) fn start(&self, fields: StartFields<'_>, attributes: &[AttrRef<'_>]) -> bool {
-        self.append(&self.refused.spans, &Start(fields, attributes), false)
+    pub(crate) fn touch(&self, home: &Home) {
+        home.touched_from(self.lanes.with(|producer| producer.number()));
     }
 
-    #[inline]
-    pub(crate) fn set(&self, span: SpanId, attributes: &[AttrRef<'_>]) {
-        self.append(&self.refused.sets, &Set(span, attributes), false);
-    }
-
-    pub(crate) fn set_custom(&self, span: SpanId, name: &str, value: ValueRef<'_>) {
-        self.append(&self.refused.sets, &SetCustom(span, name, value), false);
-    }
-
+    /// Records an event; `home` is that of the span it happened in, where its handle is at hand.
+    #[inline(never)]
     pub(crate) fn event(
         &self,
         event: EventKind,
         span: Option<(TraceId, SpanId)>,
+        home: Option<&Home>,
         severity: Severity,
         attributes: &[AttrRef<'_>],
     ) {
-        let record = Event { event, span, severity, time: self.clock.ticks(), attributes };
-        self.append(&self.refused.events, &record, false);
+        let time = self.clock.ticks();
+        let lane = self.append(&self.refused.events, false, |_| Event { event, span, severity, time, attributes });
+        if let (Some(lane), Some(home)) = (lane, home) {
+            home.touched_from(lane);
+        }
     }
 
     /// Records an end. Always fits while the recorder is open: its start did.
-    #[inline]
-    pub(crate) fn end(&self, span: SpanId, ended: EndedAs<'_>, attributes: &[AttrRef<'_>]) {
-        let record = End { span, time: self.clock.ticks(), ended, attributes };
-        self.append(&self.refused.sets, &record, true);
+    #[inline(always)]
+    pub(crate) fn end(&self, span: SpanId, home: &Home, ended: EndedAs<'_>) {
+        let time = self.clock.ticks();
+        self.append(&self.refused.sets, true, |lane| End { span, time, ended, alone: home.is_alone(lane) });
     }
 
     /// Takes a fact an adapter made.

@@ -32,7 +32,7 @@ macro_rules! handle {
             #[inline]
             pub fn finish(self) {
                 let mut span = self.0;
-                span.end(crate::record::format::EndedAs::Ok);
+                span.end(|| crate::record::format::EndedAs::Ok);
             }
 
             /// Ends the span as failed. `error` becomes `error.type`: a constant, or a provider's own code
@@ -111,12 +111,24 @@ handle! {
 
 /// Who starts a span: a handle, or the telemetry value. One list of constructors serves both.
 pub(crate) trait Starts {
-    fn start_span(&self, kind: SpanKind, target: &str, attributes: &[AttrRef<'_>]) -> Span;
+    /// Starts a span; `attributes` is called where they are written. What [`SpanKind::def`] says of the kind, the
+    /// operation above all, need not be among them.
+    fn start_span<'a, const N: usize>(
+        &self,
+        kind: SpanKind,
+        target: &str,
+        attributes: impl Fn() -> [AttrRef<'a>; N],
+    ) -> Span;
 }
 
 impl Starts for Span {
-    #[inline]
-    fn start_span(&self, kind: SpanKind, target: &str, attributes: &[AttrRef<'_>]) -> Span {
+    #[inline(always)]
+    fn start_span<'a, const N: usize>(
+        &self,
+        kind: SpanKind,
+        target: &str,
+        attributes: impl Fn() -> [AttrRef<'a>; N],
+    ) -> Span {
         self.child(kind, target, attributes)
     }
 }
@@ -128,117 +140,106 @@ pub(crate) struct Root {
 }
 
 impl Starts for Root {
-    fn start_span(&self, kind: SpanKind, target: &str, attributes: &[AttrRef<'_>]) -> Span {
+    fn start_span<'a, const N: usize>(
+        &self,
+        kind: SpanKind,
+        target: &str,
+        attributes: impl Fn() -> [AttrRef<'a>; N],
+    ) -> Span {
         let span = match self.recorder {
-            Some(recorder) => Span::start(recorder, self.parent, kind, target, attributes),
+            Some(recorder) => Span::start(recorder, self.parent, kind, target, &attributes()),
             None => Span::off(self.parent),
         };
         #[cfg(feature = "tracing")]
-        let span = span.mirrored(None, kind, target, attributes);
+        let span = span.mirrored(None, kind, target, &attributes());
         span
     }
 }
 
-const OPERATION: vigil_core::contract::Key = attr::GEN_AI_OPERATION_NAME;
+/// Stands for the target as the value of an attribute.
+const TARGET: ValueRef<'static> = ValueRef::Target;
 
-#[inline]
+#[inline(always)]
 pub(crate) fn workflow(from: &impl Starts, name: &str) -> WorkflowSpan {
-    WorkflowSpan(from.start_span(
-        SpanKind::Workflow,
-        name,
-        &[(OPERATION, Operation::INVOKE_WORKFLOW.as_str().into()), (attr::GEN_AI_WORKFLOW_NAME, name.into())],
-    ))
+    WorkflowSpan(from.start_span(SpanKind::Workflow, name, || [(attr::GEN_AI_WORKFLOW_NAME, TARGET)]))
 }
 
-#[inline]
+#[inline(always)]
 pub(crate) fn agent(from: &impl Starts, session: &str, name: &str) -> AgentSpan {
-    AgentSpan(from.start_span(
-        SpanKind::Agent,
-        name,
-        &[
-            (OPERATION, Operation::INVOKE_AGENT.as_str().into()),
-            (attr::GEN_AI_AGENT_NAME, name.into()),
+    AgentSpan(from.start_span(SpanKind::Agent, name, || {
+        [
+            (attr::GEN_AI_AGENT_NAME, TARGET),
             (attr::LIFE_SESSION_ID, session.into()),
             (attr::GEN_AI_CONVERSATION_ID, session.into()),
-        ],
-    ))
+        ]
+    }))
 }
 
-#[inline]
+#[inline(always)]
 pub(crate) fn turn(from: &impl Starts, number: u64) -> TurnSpan {
     let mut digits = itoa::Buffer::new();
-    TurnSpan(from.start_span(SpanKind::Turn, digits.format(number), &[(attr::VIGIL_TURN_NUMBER, number.into())]))
+    TurnSpan(from.start_span(SpanKind::Turn, digits.format(number), || [(attr::VIGIL_TURN_NUMBER, number.into())]))
 }
 
-#[inline]
+#[inline(always)]
 pub(crate) fn phase(from: &impl Starts, phase: Phase) -> PhaseSpan {
-    let name = phase.as_str();
-    PhaseSpan(from.start_span(SpanKind::Phase, name, &[(attr::LIFE_LOOP_PHASE, name.into())]))
+    PhaseSpan(from.start_span(SpanKind::Phase, phase.as_str(), || [(attr::LIFE_LOOP_PHASE, TARGET)]))
 }
 
-#[inline]
-fn model_call<'a>(operation: &'a Operation, provider: &'a Provider, model: &'a str) -> [AttrRef<'a>; 3] {
-    [
-        (OPERATION, operation.as_str().into()),
-        (attr::GEN_AI_PROVIDER_NAME, provider.as_str().into()),
-        (attr::GEN_AI_REQUEST_MODEL, model.into()),
-    ]
-}
-
-#[inline]
+#[inline(always)]
 pub(crate) fn chat(from: &impl Starts, provider: &Provider, model: &str) -> ChatSpan {
-    ChatSpan(from.start_span(SpanKind::Chat, model, &model_call(&Operation::CHAT, provider, model)))
+    ChatSpan(from.start_span(SpanKind::Chat, model, || {
+        [(attr::GEN_AI_PROVIDER_NAME, provider.as_str().into()), (attr::GEN_AI_REQUEST_MODEL, TARGET)]
+    }))
 }
 
-#[inline]
+#[inline(always)]
 pub(crate) fn embeddings(from: &impl Starts, provider: &Provider, model: &str) -> EmbeddingsSpan {
-    EmbeddingsSpan(from.start_span(SpanKind::Embeddings, model, &model_call(&Operation::EMBEDDINGS, provider, model)))
+    EmbeddingsSpan(from.start_span(SpanKind::Embeddings, model, || {
+        [(attr::GEN_AI_PROVIDER_NAME, provider.as_str().into()), (attr::GEN_AI_REQUEST_MODEL, TARGET)]
+    }))
 }
 
-#[inline]
+#[inline(always)]
 pub(crate) fn tool(from: &impl Starts, name: &str, call_id: &str) -> ToolSpan {
-    ToolSpan(from.start_span(
-        SpanKind::Tool,
-        name,
-        &[
-            (OPERATION, Operation::EXECUTE_TOOL.as_str().into()),
-            (attr::GEN_AI_TOOL_NAME, name.into()),
+    ToolSpan(from.start_span(SpanKind::Tool, name, || {
+        [
+            (attr::GEN_AI_TOOL_NAME, TARGET),
             (attr::GEN_AI_TOOL_CALL_ID, call_id.into()),
             (attr::GEN_AI_TOOL_TYPE, ToolType::Function.as_str().into()),
-        ],
-    ))
+        ]
+    }))
 }
 
 pub(crate) fn mcp(from: &impl Starts, method: &McpMethod, target: &str) -> McpSpan {
     let name: AttrRef<'_> = (attr::MCP_METHOD_NAME, method.as_str().into());
+    let operation = Operation::EXECUTE_TOOL;
     let span = match method {
-        m if *m == McpMethod::TOOLS_CALL => from.start_span(
-            SpanKind::McpRequest,
-            target,
-            &[name, (attr::GEN_AI_TOOL_NAME, target.into()), (OPERATION, Operation::EXECUTE_TOOL.as_str().into())],
-        ),
+        m if *m == McpMethod::TOOLS_CALL => from.start_span(SpanKind::McpRequest, target, || {
+            [name, (attr::GEN_AI_TOOL_NAME, TARGET), (attr::GEN_AI_OPERATION_NAME, operation.as_str().into())]
+        }),
         m if *m == McpMethod::PROMPTS_GET => {
-            from.start_span(SpanKind::McpRequest, target, &[name, (attr::GEN_AI_PROMPT_NAME, target.into())])
+            from.start_span(SpanKind::McpRequest, target, || [name, (attr::GEN_AI_PROMPT_NAME, TARGET)])
         }
         // A resource's URI has no place in a span's name: there are too many of them.
-        _ => from.start_span(SpanKind::McpRequest, "", &[name]),
+        _ => from.start_span(SpanKind::McpRequest, "", || [name]),
     };
     McpSpan(span)
 }
 
-#[inline]
+#[inline(always)]
 pub(crate) fn capability(from: &impl Starts, name: &str) -> CapabilitySpan {
-    CapabilitySpan(from.start_span(SpanKind::Capability, name, &[(attr::CAP_NAME, name.into())]))
+    CapabilitySpan(from.start_span(SpanKind::Capability, name, || [(attr::CAP_NAME, TARGET)]))
 }
 
-#[inline]
+#[inline(always)]
 pub(crate) fn approval(from: &impl Starts, tool: &str) -> ApprovalSpan {
-    ApprovalSpan(from.start_span(SpanKind::Approval, tool, &[(attr::GEN_AI_TOOL_NAME, tool.into())]))
+    ApprovalSpan(from.start_span(SpanKind::Approval, tool, || [(attr::GEN_AI_TOOL_NAME, TARGET)]))
 }
 
-#[inline]
+#[inline(always)]
 pub(crate) fn cleanup(from: &impl Starts, what: &str) -> CleanupSpan {
-    CleanupSpan(from.start_span(SpanKind::Cleanup, what, &[(attr::VIGIL_CLEANUP_WHAT, what.into())]))
+    CleanupSpan(from.start_span(SpanKind::Cleanup, what, || [(attr::VIGIL_CLEANUP_WHAT, TARGET)]))
 }
 
 /// Writes the public constructors onto a type that [`Starts`] spans.
@@ -328,24 +329,26 @@ impl ChatSpan {
     /// Records why the model stopped.
     #[inline]
     pub fn record_finish_reason(&mut self, reason: FinishReason) {
-        self.set(&[(attr::GEN_AI_RESPONSE_FINISH_REASONS, ValueRef::StrList(&[reason.as_str()]))]);
+        self.set(|| [(attr::GEN_AI_RESPONSE_FINISH_REASONS, ValueRef::Only(reason.as_str()))]);
     }
 
     /// Records the response's id and the answering model; an empty text stands for what the server did not say.
     #[inline]
     pub fn record_response(&mut self, id: &str, model: &str) {
-        if !id.is_empty() {
-            self.set(&[(attr::GEN_AI_RESPONSE_ID, id.into())]);
-        }
-        if !model.is_empty() {
-            self.set(&[(attr::GEN_AI_RESPONSE_MODEL, model.into())]);
+        match (id, model) {
+            ("", "") => {}
+            ("", model) => self.set(|| [(attr::GEN_AI_RESPONSE_MODEL, model.into())]),
+            (id, "") => self.set(|| [(attr::GEN_AI_RESPONSE_ID, id.into())]),
+            (id, model) => {
+                self.set(|| [(attr::GEN_AI_RESPONSE_ID, id.into()), (attr::GEN_AI_RESPONSE_MODEL, model.into())]);
+            }
         }
     }
 
     /// Records the HTTP status of the answer.
     #[inline]
     pub fn record_http_status(&mut self, status: u16) {
-        self.set(&[(attr::HTTP_RESPONSE_STATUS_CODE, i64::from(status).into())]);
+        self.set(|| [(attr::HTTP_RESPONSE_STATUS_CODE, i64::from(status).into())]);
     }
 
     /// Records that the first chunk of a streamed answer is here, for clients that are not a
@@ -360,28 +363,30 @@ impl ChatSpan {
     /// Records the limit of output tokens asked for.
     #[inline]
     pub fn record_max_tokens(&mut self, tokens: u64) {
-        self.set(&[(attr::GEN_AI_REQUEST_MAX_TOKENS, tokens.into())]);
+        self.set(|| [(attr::GEN_AI_REQUEST_MAX_TOKENS, tokens.into())]);
     }
 
     /// Records the temperature asked for.
     #[inline]
     pub fn record_temperature(&mut self, temperature: f64) {
-        self.set(&[(attr::GEN_AI_REQUEST_TEMPERATURE, temperature.into())]);
+        self.set(|| [(attr::GEN_AI_REQUEST_TEMPERATURE, temperature.into())]);
     }
 
     /// Records where the request went.
     #[inline]
     pub fn record_server(&mut self, address: &str, port: u16) {
-        self.set(&[(attr::SERVER_ADDRESS, address.into()), (attr::SERVER_PORT, i64::from(port).into())]);
+        self.set(|| [(attr::SERVER_ADDRESS, address.into()), (attr::SERVER_PORT, i64::from(port).into())]);
     }
 
     /// Records the time from the request to the first chunk of the answer, and that it was streamed.
     #[inline]
     pub fn record_time_to_first_chunk(&mut self, time: Duration) {
-        self.set(&[
-            (attr::GEN_AI_REQUEST_STREAM, true.into()),
-            (attr::GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK, time.as_secs_f64().into()),
-        ]);
+        self.set(|| {
+            [
+                (attr::GEN_AI_REQUEST_STREAM, true.into()),
+                (attr::GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK, time.as_secs_f64().into()),
+            ]
+        });
     }
 
     /// Wraps the answer's stream: the span records the time to the first chunk and ends with the stream,
@@ -401,26 +406,19 @@ impl ChatSpan {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn record_usage(span: &Span, usage: &Usage) {
-    let known = [
-        (attr::GEN_AI_USAGE_INPUT_TOKENS, usage.input()),
-        (attr::GEN_AI_USAGE_OUTPUT_TOKENS, usage.output()),
-        (attr::GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS, usage.cache_read_tokens()),
-        (attr::GEN_AI_USAGE_CACHE_WRITE_INPUT_TOKENS, usage.cache_write_tokens()),
-        (attr::GEN_AI_USAGE_REASONING_OUTPUT_TOKENS, usage.reasoning_tokens()),
-        (attr::VIGIL_USAGE_CACHE_WRITE_1H_INPUT_TOKENS, usage.cache_write_1h_tokens().filter(|tokens| *tokens > 0)),
-        (attr::VIGIL_USAGE_WEB_SEARCH_REQUESTS, usage.web_search_requests().filter(|requests| *requests > 0)),
-    ];
-    let mut attributes = [(attr::GEN_AI_USAGE_INPUT_TOKENS, ValueRef::Int(0)); 7];
-    let mut count = 0;
-    for (key, value) in known {
-        if let Some(value) = value {
-            attributes[count] = (key, value.into());
-            count += 1;
-        }
-    }
-    span.set(&attributes[..count]);
+    span.set_known(|| {
+        [
+            (attr::GEN_AI_USAGE_INPUT_TOKENS, usage.input()),
+            (attr::GEN_AI_USAGE_OUTPUT_TOKENS, usage.output()),
+            (attr::GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS, usage.cache_read_tokens()),
+            (attr::GEN_AI_USAGE_CACHE_WRITE_INPUT_TOKENS, usage.cache_write_tokens()),
+            (attr::GEN_AI_USAGE_REASONING_OUTPUT_TOKENS, usage.reasoning_tokens()),
+            (attr::VIGIL_USAGE_CACHE_WRITE_1H_INPUT_TOKENS, usage.cache_write_1h_tokens().filter(|tokens| *tokens > 0)),
+            (attr::VIGIL_USAGE_WEB_SEARCH_REQUESTS, usage.web_search_requests().filter(|requests| *requests > 0)),
+        ]
+    });
 }
 
 impl EmbeddingsSpan {
@@ -433,7 +431,7 @@ impl EmbeddingsSpan {
     /// Records how many dimensions the vectors have.
     #[inline]
     pub fn record_dimensions(&mut self, dimensions: u64) {
-        self.set(&[(attr::GEN_AI_EMBEDDINGS_DIMENSION_COUNT, dimensions.into())]);
+        self.set(|| [(attr::GEN_AI_EMBEDDINGS_DIMENSION_COUNT, dimensions.into())]);
     }
 }
 
@@ -442,19 +440,19 @@ impl ToolSpan {
     /// the span an error even when it is finished.
     #[inline]
     pub fn record_tool_status(&mut self, status: ToolStatus) {
-        self.set(&[(attr::LIFE_TOOL_STATUS, status.as_str().into())]);
+        self.set(|| [(attr::LIFE_TOOL_STATUS, status.as_str().into())]);
     }
 
     /// Records what sort of tool it is; without it a function.
     #[inline]
     pub fn record_tool_type(&mut self, kind: ToolType) {
-        self.set(&[(attr::GEN_AI_TOOL_TYPE, kind.as_str().into())]);
+        self.set(|| [(attr::GEN_AI_TOOL_TYPE, kind.as_str().into())]);
     }
 
     /// Records the exit status of the process the tool ran.
     #[inline]
     pub fn record_exit_code(&mut self, code: i32) {
-        self.set(&[(attr::PROCESS_EXIT_CODE, i64::from(code).into())]);
+        self.set(|| [(attr::PROCESS_EXIT_CODE, i64::from(code).into())]);
     }
 }
 
@@ -462,13 +460,13 @@ impl McpSpan {
     /// Records the session and the protocol version of the connection.
     #[inline]
     pub fn record_session(&mut self, session: &str, protocol_version: &str) {
-        self.set(&[(attr::MCP_SESSION_ID, session.into()), (attr::MCP_PROTOCOL_VERSION, protocol_version.into())]);
+        self.set(|| [(attr::MCP_SESSION_ID, session.into()), (attr::MCP_PROTOCOL_VERSION, protocol_version.into())]);
     }
 
     /// Records the JSON-RPC request's id.
     #[inline]
     pub fn record_request_id(&mut self, id: &str) {
-        self.set(&[(attr::JSONRPC_REQUEST_ID, id.into())]);
+        self.set(|| [(attr::JSONRPC_REQUEST_ID, id.into())]);
     }
 }
 
@@ -477,19 +475,19 @@ impl CapabilitySpan {
     /// for a file read, its contents came out.
     #[inline]
     pub fn record_bytes(&mut self, bytes_in: u64, bytes_out: u64) {
-        self.set(&[(attr::BYTES_IN, bytes_in.into()), (attr::BYTES_OUT, bytes_out.into())]);
+        self.set(|| [(attr::BYTES_IN, bytes_in.into()), (attr::BYTES_OUT, bytes_out.into())]);
     }
 
     /// Records what is left of the capability's budget after this call. 0 without an error is the last
     /// allowed call, 0 with `budget_exceeded` a refused one.
     #[inline]
     pub fn record_budget_remaining(&mut self, remaining: u64) {
-        self.set(&[(attr::CAP_BUDGET_REMAINING, remaining.into())]);
+        self.set(|| [(attr::CAP_BUDGET_REMAINING, remaining.into())]);
     }
 
     /// Ends the span as failed, with `error.kind`.
     pub fn fail_capability(self, error: CapabilityError) {
-        self.set(&[(attr::ERROR_KIND, error.as_str().into())]);
+        self.set(|| [(attr::ERROR_KIND, error.as_str().into())]);
         self.fail(ErrorType::from_code(error.as_str()));
     }
 }
@@ -498,13 +496,13 @@ impl ApprovalSpan {
     /// Records which tool call it is about: the model's id of the call.
     #[inline]
     pub fn record_call_id(&mut self, call_id: &str) {
-        self.set(&[(attr::GEN_AI_TOOL_CALL_ID, call_id.into())]);
+        self.set(|| [(attr::GEN_AI_TOOL_CALL_ID, call_id.into())]);
     }
 
     /// Records what was decided.
     #[inline]
     pub fn record_decision(&mut self, decision: Decision) {
-        self.set(&[(attr::VIGIL_APPROVAL_DECISION, decision.as_str().into())]);
+        self.set(|| [(attr::VIGIL_APPROVAL_DECISION, decision.as_str().into())]);
     }
 }
 
@@ -512,6 +510,6 @@ impl CleanupSpan {
     /// Records how many things were removed.
     #[inline]
     pub fn record_count(&mut self, count: u64) {
-        self.set(&[(attr::VIGIL_CLEANUP_COUNT, count.into())]);
+        self.set(|| [(attr::VIGIL_CLEANUP_COUNT, count.into())]);
     }
 }

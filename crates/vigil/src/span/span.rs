@@ -2,8 +2,8 @@
 
 use super::ambient::{Ambient, EnterGuard, Scope};
 use crate::clock::Ticks;
-use crate::record::Recorder;
 use crate::record::format::{AttrRef, EndedAs, FLAG_SAMPLED, StartFields, ValueRef};
+use crate::record::{Home, Recorder};
 use crate::settings::{Carrier, name};
 use std::time::Duration;
 use vigil_core::contract::{EventKind, Key, SpanKind, attr};
@@ -20,6 +20,7 @@ pub struct Span {
     recorder: Option<&'static Recorder>,
     context: SpanContext,
     started: Ticks,
+    home: Home,
     sampled: bool,
     #[cfg(feature = "tracing")]
     mirror: Option<tracing::Span>,
@@ -123,13 +124,14 @@ impl Span {
             recorder: None,
             context: parent.context.unwrap_or(NO_CONTEXT),
             started: Ticks::default(),
+            home: Home::nowhere(),
             sampled: parent.sampled.unwrap_or(false),
             #[cfg(feature = "tracing")]
             mirror: None,
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn start(
         recorder: &'static Recorder,
         parent: Parent,
@@ -142,9 +144,7 @@ impl Span {
             Some(context) => context.trace_id,
             None => recorder.ids.trace_id(),
         };
-        let context = SpanContext { trace_id: trace, span_id: span };
         let flags = recorder.sampled_flag(trace, parent.sampled);
-        let sampled = flags & FLAG_SAMPLED != 0;
         let started = recorder.clock.ticks();
         let fields = StartFields {
             trace,
@@ -155,12 +155,13 @@ impl Span {
             time: started,
             target,
         };
-        let fits = recorder.start(fields, attributes);
+        let home = recorder.start(fields, attributes);
         Self {
-            recorder: fits.then_some(recorder),
-            context,
+            recorder: home.is_some().then_some(recorder),
+            context: SpanContext { trace_id: trace, span_id: span },
             started,
-            sampled,
+            home: home.unwrap_or_else(Home::nowhere),
+            sampled: flags & FLAG_SAMPLED != 0,
             #[cfg(feature = "tracing")]
             mirror: None,
         }
@@ -183,22 +184,33 @@ impl Span {
         self
     }
 
-    #[inline]
-    pub(crate) fn child(&self, kind: SpanKind, target: &str, attributes: &[AttrRef<'_>]) -> Span {
+    /// A span below this one.
+    #[inline(always)]
+    pub(crate) fn child<'a, const N: usize>(
+        &self,
+        kind: SpanKind,
+        target: &str,
+        attributes: impl Fn() -> [AttrRef<'a>; N],
+    ) -> Span {
         let span = match self.recorder {
-            Some(recorder) => Span::start(recorder, self.as_parent(), kind, target, attributes),
+            Some(recorder) => out_of_line(|| {
+                let child = Span::start(recorder, self.as_parent(), kind, target, &attributes());
+                self.home.begun_below(&child.home);
+                child
+            }),
             // As cheap as it gets: off costs a copy.
             None => Span {
                 recorder: None,
                 context: self.context,
                 started: self.started,
+                home: Home::nowhere(),
                 sampled: self.sampled,
                 #[cfg(feature = "tracing")]
                 mirror: None,
             },
         };
         #[cfg(feature = "tracing")]
-        let span = span.mirrored(self.mirror.as_ref(), kind, target, attributes);
+        let span = span.mirrored(self.mirror.as_ref(), kind, target, &attributes());
         span
     }
 
@@ -208,21 +220,26 @@ impl Span {
         Some(clock.between(self.started, clock.ticks()))
     }
 
-    #[inline]
+    #[inline(always)]
     fn as_parent(&self) -> Parent {
         Parent { context: self.has_context().then_some(self.context), sampled: Some(self.sampled) }
     }
 
+    #[inline(always)]
     fn has_context(&self) -> bool {
         self.context != NO_CONTEXT
     }
 
     /// The ids of this span. All zero when telemetry is off and there is no parent either.
+    #[inline]
     pub fn context(&self) -> SpanContext {
+        // Whoever has it may start spans below this one anywhere.
+        self.home.share();
         self.context
     }
 
     /// Whether anything recorded here goes anywhere.
+    #[inline]
     pub fn is_recording(&self) -> bool {
         self.recorder.is_some()
     }
@@ -235,6 +252,7 @@ impl Span {
     /// The W3C `traceparent` of this span, to hand to another process or service; `None` when telemetry is
     /// off and there is no parent either.
     pub fn traceparent(&self) -> Option<String> {
+        self.home.share();
         self.has_context().then(|| super::propagate::traceparent(self.context, self.sampled))
     }
 
@@ -262,18 +280,35 @@ impl Span {
     /// value or the free functions become its children. For futures use
     /// [`in_span`](crate::InSpanExt::in_span).
     pub fn enter(&self) -> EnterGuard {
-        self.scope().enter()
+        // What begins inside begins in this thread.
+        if let Some(recorder) = self.recorder {
+            recorder.touch(&self.home);
+        }
+        self.as_scope().enter()
     }
 
+    /// This span as something to be inside of, in whatever thread.
     pub(crate) fn scope(&self) -> Scope {
+        self.home.share();
+        self.as_scope()
+    }
+
+    fn as_scope(&self) -> Scope {
         Scope {
-            ambient: self.ambient(),
+            ambient: self.as_ambient(),
             #[cfg(feature = "tracing")]
             mirror: self.mirror.clone(),
         }
     }
 
+    /// This span for whoever wants to start spans below it, in whatever thread.
+    #[cfg(feature = "tracing")]
     pub(crate) fn ambient(&self) -> Option<Ambient> {
+        self.home.share();
+        self.as_ambient()
+    }
+
+    fn as_ambient(&self) -> Option<Ambient> {
         let recorder = self.recorder?;
         Some(Ambient { recorder, context: self.context, sampled: self.sampled })
     }
@@ -289,14 +324,14 @@ impl Span {
                 AttributeValue::Double(number) => ValueRef::Double(number),
                 AttributeValue::Bool(truth) => ValueRef::Bool(truth),
             };
-            recorder.set_custom(self.context.span_id, name, value);
+            recorder.set_custom(self.context.span_id, &self.home, name, value);
         }
     }
 
     /// Records free text, if content capture is on; `text` is not called otherwise.
     pub fn record_content(&self, content: Content, text: impl FnOnce() -> String) {
         if let Some(recorder) = self.recorder.filter(|recorder| recorder.content) {
-            recorder.set(self.context.span_id, &[(content.key(), ValueRef::Str(&text()))]);
+            recorder.set(self.context.span_id, &self.home, &[(content.key(), ValueRef::Str(&text()))]);
         }
     }
 
@@ -320,7 +355,7 @@ impl Span {
             budget.time_remaining.map(|time| ValueRef::Int(i64::try_from(time.as_millis()).unwrap_or(i64::MAX))),
         );
         put(attr::LIFE_BUDGET_TOOL_CALLS_REMAINING, budget.tool_calls_remaining.map(ValueRef::from));
-        self.set(&attributes[..count]);
+        self.set_some(&attributes[..count]);
     }
 
     /// Records that the agent changes its operating mode.
@@ -334,7 +369,7 @@ impl Span {
 
     /// Records the economic mode the agent is in.
     pub fn record_economic_mode(&self, mode: EconomicMode) {
-        self.set(&[(attr::AUTONOMIC_ECONOMIC_MODE, mode.as_str().into())]);
+        self.set(|| [(attr::AUTONOMIC_ECONOMIC_MODE, mode.as_str().into())]);
     }
 
     /// Records that a budget is used up.
@@ -371,8 +406,21 @@ impl Span {
         );
     }
 
-    #[inline]
-    pub(crate) fn set(&self, attributes: &[AttrRef<'_>]) {
+    /// Records attributes; `attributes` is called where they are written.
+    #[inline(always)]
+    pub(crate) fn set<'a, const N: usize>(&self, attributes: impl Fn() -> [AttrRef<'a>; N]) {
+        #[cfg(feature = "tracing")]
+        if let Some(mirror) = &self.mirror {
+            crate::interop::record(mirror, &attributes());
+        }
+        if let Some(recorder) = self.recorder {
+            out_of_line(|| recorder.set(self.context.span_id, &self.home, &attributes()));
+        }
+    }
+
+    /// Records as many attributes as there are.
+    #[inline(never)]
+    pub(crate) fn set_some(&self, attributes: &[AttrRef<'_>]) {
         #[cfg(feature = "tracing")]
         if let Some(mirror) = &self.mirror {
             crate::interop::record(mirror, attributes);
@@ -380,32 +428,66 @@ impl Span {
         if let Some(recorder) = self.recorder
             && !attributes.is_empty()
         {
-            recorder.set(self.context.span_id, attributes);
+            recorder.set(self.context.span_id, &self.home, attributes);
+        }
+    }
+
+    /// Records those of the numbers that are known.
+    #[inline(always)]
+    pub(crate) fn set_known<const N: usize>(&self, numbers: impl Fn() -> [(Key, Option<u64>); N]) {
+        let known = |numbers: [(Key, Option<u64>); N], record: &mut dyn FnMut(&[(Key, i64)])| {
+            let mut known = [(attr::GEN_AI_USAGE_INPUT_TOKENS, 0); N];
+            let mut count = 0;
+            for (key, number) in numbers {
+                if let (Some(number), Some(slot)) = (number, known.get_mut(count)) {
+                    *slot = (key, i64::try_from(number).unwrap_or(i64::MAX));
+                    count += 1;
+                }
+            }
+            if let Some(known @ [_, ..]) = known.get(..count) {
+                record(known);
+            }
+        };
+        #[cfg(feature = "tracing")]
+        if let Some(mirror) = &self.mirror {
+            known(numbers(), &mut |known| {
+                known.iter().for_each(|(key, number)| crate::interop::record(mirror, &[(*key, (*number).into())]));
+            });
+        }
+        if let Some(recorder) = self.recorder {
+            out_of_line(|| known(numbers(), &mut |known| recorder.set_ints(self.context.span_id, &self.home, known)));
         }
     }
 
     pub(crate) fn event(&self, event: EventKind, severity: Severity, attributes: &[AttrRef<'_>]) {
         if let Some(recorder) = self.recorder {
             let span = Some((self.context.trace_id, self.context.span_id));
-            recorder.event(event, span, severity, attributes);
+            recorder.event(event, span, Some(&self.home), severity, attributes);
         }
     }
 
-    #[inline]
-    pub(crate) fn end(&mut self, ended: EndedAs<'_>) {
+    #[inline(always)]
+    pub(crate) fn end<'a>(&mut self, ended: impl Fn() -> EndedAs<'a>) {
         if let Some(recorder) = self.recorder.take() {
-            recorder.end(self.context.span_id, ended, &[]);
+            out_of_line(|| recorder.end(self.context.span_id, &self.home, ended()));
         }
         #[cfg(feature = "tracing")]
         if let Some(mirror) = self.mirror.take() {
-            crate::interop::close(mirror, ended);
+            crate::interop::close(mirror, ended());
         }
     }
 
     #[inline]
     pub(crate) fn fail(&mut self, error: &ErrorType) {
-        self.end(EndedAs::Error(error.as_str()));
+        self.end(|| EndedAs::Error(error.as_str()));
     }
+}
+
+/// Keeps the work of recording out of the caller's code, where the check whether anybody records is all there is.
+/// Keys and kinds are constants on the other side, since closures make them there.
+#[inline(never)]
+fn out_of_line<R>(work: impl FnOnce() -> R) -> R {
+    work()
 }
 
 /// What a span has for a context when telemetry is off and nothing is above it.
@@ -414,6 +496,6 @@ const NO_CONTEXT: SpanContext = SpanContext { trace_id: vigil_core::id::TraceId(
 impl Drop for Span {
     #[inline]
     fn drop(&mut self) {
-        self.end(EndedAs::Cancelled);
+        self.end(|| EndedAs::Cancelled);
     }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::fact::Attributes;
 use std::collections::HashSet;
 
 fn operation(name: &'static str) -> Attributes {
