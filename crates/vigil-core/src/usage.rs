@@ -28,6 +28,7 @@ pub struct Usage {
 
 impl Usage {
     /// Nothing is known yet.
+    #[inline]
     pub const fn unknown() -> Self {
         Self {
             input: None,
@@ -41,34 +42,40 @@ impl Usage {
     }
 
     /// Anthropic's `input_tokens` (without cached ones) and `output_tokens`; follow with [`cache`](Self::cache).
+    #[inline]
     pub const fn anthropic(input_without_cache: u64, output: u64) -> Self {
         Self::total(input_without_cache, output)
     }
 
     /// OpenAI's input or prompt tokens (with cached ones) and output or completion tokens; follow with
     /// [`cached`](Self::cached) and [`reasoning`](Self::reasoning).
+    #[inline]
     pub const fn openai(input: u64, output: u64) -> Self {
         Self::total(input, output)
     }
 
     /// Google's `promptTokenCount` (with cached ones) and `candidatesTokenCount` (without thoughts); follow with
     /// [`cached`](Self::cached) and [`thoughts`](Self::thoughts).
+    #[inline]
     pub const fn gemini(input: u64, candidates: u64) -> Self {
         Self::total(input, candidates)
     }
 
     /// Numbers that are inclusive already.
+    #[inline]
     pub const fn total(input: u64, output: u64) -> Self {
         Self { input: Some(input), output: Some(output), ..Self::unknown() }
     }
 
     /// The input of a call that has no output, such as embeddings.
+    #[inline]
     pub const fn input_only(input: u64) -> Self {
         Self { input: Some(input), ..Self::unknown() }
     }
 
     /// Adds cached tokens that the input does *not* hold yet (Anthropic's `cache_read_input_tokens` and
     /// `cache_creation_input_tokens`).
+    #[inline]
     pub fn cache(mut self, read: u64, write: u64) -> Self {
         self.input = self.input.map(|input| input.saturating_add(read).saturating_add(write));
         self.cache_read = Some(self.cache_read.unwrap_or(0).saturating_add(read));
@@ -78,30 +85,35 @@ impl Usage {
 
     /// Says how many of the cache writes are kept for an hour (Anthropic's `ephemeral_1h_input_tokens`); they
     /// cost more.
+    #[inline]
     pub fn cache_write_1h(mut self, tokens: u64) -> Self {
         self.cache_write_1h = Some(tokens);
         self.consistent()
     }
 
     /// Says how many of the input tokens were read from a cache.
+    #[inline]
     pub fn cached(mut self, tokens: u64) -> Self {
         self.cache_read = Some(tokens);
         self.consistent()
     }
 
     /// Says how many of the input tokens were written to a cache, where the input holds them already.
+    #[inline]
     pub fn cache_written(mut self, tokens: u64) -> Self {
         self.cache_write = Some(tokens);
         self.consistent()
     }
 
     /// Says how many of the output tokens were spent on reasoning.
+    #[inline]
     pub fn reasoning(mut self, tokens: u64) -> Self {
         self.reasoning = Some(tokens);
         self.consistent()
     }
 
     /// Adds reasoning tokens that the output does *not* hold yet (Google's `thoughtsTokenCount`).
+    #[inline]
     pub fn thoughts(mut self, tokens: u64) -> Self {
         self.output = self.output.map(|output| output.saturating_add(tokens));
         self.reasoning = Some(self.reasoning.unwrap_or(0).saturating_add(tokens));
@@ -109,12 +121,14 @@ impl Usage {
     }
 
     /// Says how many web searches the provider made; they are billed by the request.
+    #[inline]
     pub fn web_searches(mut self, requests: u64) -> Self {
         self.web_search_requests = Some(requests);
         self
     }
 
     /// Forgets the output, where the number at hand is a placeholder.
+    #[inline]
     pub fn output_unknown(mut self) -> Self {
         self.output = None;
         self.reasoning = None;
@@ -122,6 +136,7 @@ impl Usage {
     }
 
     /// Cuts parts down to what they are parts of.
+    #[inline]
     fn consistent(mut self) -> Self {
         if let (Some(input), Some(read)) = (self.input, self.cache_read) {
             self.cache_read = Some(read.min(input));
@@ -142,51 +157,61 @@ impl Usage {
 /// What is known.
 impl Usage {
     /// Input tokens, cached ones included.
+    #[inline]
     pub const fn input(&self) -> Option<u64> {
         self.input
     }
 
     /// Output tokens, reasoning included.
+    #[inline]
     pub const fn output(&self) -> Option<u64> {
         self.output
     }
 
     /// Input tokens read from a cache.
+    #[inline]
     pub const fn cache_read_tokens(&self) -> Option<u64> {
         self.cache_read
     }
 
     /// Input tokens written to a cache, for however long.
+    #[inline]
     pub const fn cache_write_tokens(&self) -> Option<u64> {
         self.cache_write
     }
 
     /// Input tokens written to a cache for an hour; part of the cache writes.
+    #[inline]
     pub const fn cache_write_1h_tokens(&self) -> Option<u64> {
         self.cache_write_1h
     }
 
     /// Output tokens spent on reasoning.
+    #[inline]
     pub const fn reasoning_tokens(&self) -> Option<u64> {
         self.reasoning
     }
 
     /// Web searches the provider made.
+    #[inline]
     pub const fn web_search_requests(&self) -> Option<u64> {
         self.web_search_requests
     }
 
     /// Input tokens that were neither read from nor written to a cache.
+    #[inline]
     pub fn uncached_input(&self) -> Option<u64> {
         let cached = self.cache_read.unwrap_or(0) + self.cache_write.unwrap_or(0);
         self.input.map(|input| input - cached)
     }
 
     /// Whether nothing is known, or nothing but zeros.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.fields().iter().all(|field| field.unwrap_or(0) == 0)
     }
 
+    #[inline]
     const fn fields(&self) -> [Option<u64>; 7] {
         [
             self.input,
@@ -199,6 +224,7 @@ impl Usage {
         ]
     }
 
+    #[inline]
     const fn from_fields(fields: [Option<u64>; 7]) -> Self {
         let [input, output, cache_read, cache_write, cache_write_1h, reasoning, web_search_requests] = fields;
         Self { input, output, cache_read, cache_write, cache_write_1h, reasoning, web_search_requests }
@@ -206,6 +232,7 @@ impl Usage {
 
     /// What was used between `earlier` and `self`, two totals of the same run. `None` when a number shrank:
     /// then the totals do not belong together.
+    #[inline]
     pub fn checked_sub(&self, earlier: &Usage) -> Option<Usage> {
         let mut difference = self.fields();
         for (later, before) in difference.iter_mut().zip(earlier.fields()) {
@@ -225,6 +252,7 @@ impl Add for Usage {
     type Output = Usage;
 
     /// The sum. What only one of the two knows counts as known: a sum over calls is at least that.
+    #[inline]
     fn add(self, other: Usage) -> Usage {
         let mut sum = self.fields();
         for (left, right) in sum.iter_mut().zip(other.fields()) {
@@ -238,12 +266,14 @@ impl Add for Usage {
 }
 
 impl AddAssign for Usage {
+    #[inline]
     fn add_assign(&mut self, other: Usage) {
         *self = *self + other;
     }
 }
 
 impl std::iter::Sum for Usage {
+    #[inline]
     fn sum<I: Iterator<Item = Usage>>(usages: I) -> Usage {
         usages.fold(Usage::unknown(), Add::add)
     }

@@ -49,6 +49,7 @@ macro_rules! closed_words {
             pub const WORDS: &'static [&'static str] = &[$($word),*];
 
             /// The word on the wire.
+            #[inline]
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word,)* }
             }
@@ -94,6 +95,7 @@ macro_rules! open_words {
             pub const WORDS: &'static [&'static str] = &[$($word),*];
 
             /// A word the program knows when it is compiled.
+            #[inline]
             pub const fn from_static(word: &'static str) -> Self {
                 Self(::std::borrow::Cow::Borrowed(word))
             }
@@ -109,6 +111,7 @@ macro_rules! open_words {
             }
 
             /// The word on the wire.
+            #[inline]
             pub fn as_str(&self) -> &str {
                 &self.0
             }

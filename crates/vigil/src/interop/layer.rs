@@ -6,7 +6,7 @@
 use super::fields::Fields;
 use super::mirror::{self, TARGET};
 use crate::record::Recorder;
-use crate::record::format::{AttrRef, EndedAs};
+use crate::record::format::AttrRef;
 use crate::span::{Ambient, Parent, Span};
 use crate::telemetry::Telemetry;
 use std::marker::PhantomData;
@@ -221,11 +221,11 @@ where
             let Some(place) = kept.0.iter().position(|joined| belongs(joined, recorder)) else { return };
             kept.0.swap_remove(place)
         };
-        if let Joined::Host { mut span, fields } = joined {
+        if let Joined::Host { span, fields } = joined {
             if let Some(fields) = fields.to_json() {
-                span.set(|| [(attr::VIGIL_HOST_FIELDS, (&*fields).into())]);
+                span.set(&*fields, |fields| [(attr::VIGIL_HOST_FIELDS, (*fields).into())]);
             }
-            span.end(|| EndedAs::Ok);
+            span.finish();
         }
     }
 }

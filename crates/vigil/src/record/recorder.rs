@@ -53,27 +53,27 @@ pub(crate) struct Terms {
 /// A span whose records are all in one lane, and whose children begin in that lane too, can be finished as soon as
 /// its end is read; any other waits until all lanes were read.
 #[derive(Debug)]
-pub(crate) struct Home {
-    lane: u32,
-    shared: AtomicBool,
-}
+pub(crate) struct Home(AtomicU64);
+
+const LANE: u64 = 0xffff_ffff;
+const SHARED: u64 = 1 << 32;
 
 impl Home {
     /// Of a span that is not recorded.
     #[inline(always)]
     pub(crate) fn nowhere() -> Self {
-        Self { lane: 0, shared: AtomicBool::new(true) }
+        Self(AtomicU64::new(0))
     }
 
     /// Says that a span below this one's has begun.
     #[inline(always)]
     pub(crate) fn begun_below(&self, child: &Home) {
-        self.touched_from(child.lane);
+        self.touched_from((child.0.load(Ordering::Relaxed) & LANE) as u32);
     }
 
     #[inline(always)]
     fn touched_from(&self, lane: u32) {
-        if lane != self.lane {
+        if self.0.load(Ordering::Relaxed) & LANE != u64::from(lane) {
             self.share();
         }
     }
@@ -81,12 +81,12 @@ impl Home {
     /// Says that records about the span, or starts below it, may be in other lanes.
     #[inline]
     pub(crate) fn share(&self) {
-        self.shared.store(true, Ordering::Relaxed);
+        self.0.fetch_or(SHARED, Ordering::Relaxed);
     }
 
     #[inline(always)]
     fn is_alone(&self, lane: u32) -> bool {
-        lane == self.lane && !self.shared.load(Ordering::Relaxed)
+        self.0.load(Ordering::Relaxed) & (LANE | SHARED) == u64::from(lane)
     }
 }
 
@@ -218,7 +218,7 @@ impl Recorder {
             return None;
         }
         let lane = self.append(&self.refused.spans, false, |_| Start(fields, attributes))?;
-        Some(Home { lane, shared: AtomicBool::new(false) })
+        Some(Home(AtomicU64::new(u64::from(lane))))
     }
 
     /// Records attributes.

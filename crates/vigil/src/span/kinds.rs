@@ -29,18 +29,16 @@ macro_rules! handle {
 
         impl $name {
             /// Ends the span: the work did what it was meant to.
-            #[inline]
+            #[inline(always)]
             pub fn finish(self) {
-                let mut span = self.0;
-                span.end(|| crate::record::format::EndedAs::Ok);
+                self.0.finish();
             }
 
             /// Ends the span as failed. `error` becomes `error.type`: a constant, or a provider's own code
             /// through [`ErrorType::from_code`].
             #[inline]
-            pub fn fail(self, error: impl Into<ErrorType>) {
-                let mut span = self.0;
-                span.fail(&error.into());
+            pub fn fail(mut self, error: impl Into<ErrorType>) {
+                self.0.fail(&error.into());
             }
 
             /// Ends the span as failed and says why in words, if content capture is on; `message` is not
@@ -111,25 +109,37 @@ handle! {
 
 /// Who starts a span: a handle, or the telemetry value. One list of constructors serves both.
 pub(crate) trait Starts {
-    /// Starts a span; `attributes` is called where they are written. What [`SpanKind::def`] says of the kind, the
-    /// operation above all, need not be among them.
-    fn start_span<'a, const N: usize>(
+    /// A span that records nothing.
+    fn child(&self) -> Span;
+
+    /// Starts it; `attributes` makes them of `values` where they are written. What [`SpanKind::def`] says of the
+    /// kind, the operation above all, need not be among them.
+    fn begin<A, const N: usize>(
         &self,
+        child: &mut Span,
         kind: SpanKind,
         target: &str,
-        attributes: impl Fn() -> [AttrRef<'a>; N],
-    ) -> Span;
+        values: A,
+        attributes: impl for<'v> Fn(&'v A) -> [AttrRef<'v>; N],
+    );
 }
 
 impl Starts for Span {
     #[inline(always)]
-    fn start_span<'a, const N: usize>(
+    fn child(&self) -> Span {
+        self.child()
+    }
+
+    #[inline(always)]
+    fn begin<A, const N: usize>(
         &self,
+        child: &mut Span,
         kind: SpanKind,
         target: &str,
-        attributes: impl Fn() -> [AttrRef<'a>; N],
-    ) -> Span {
-        self.child(kind, target, attributes)
+        values: A,
+        attributes: impl for<'v> Fn(&'v A) -> [AttrRef<'v>; N],
+    ) {
+        self.begin(child, kind, target, values, attributes);
     }
 }
 
@@ -140,19 +150,23 @@ pub(crate) struct Root {
 }
 
 impl Starts for Root {
-    fn start_span<'a, const N: usize>(
+    fn child(&self) -> Span {
+        Span::off(self.parent)
+    }
+
+    fn begin<A, const N: usize>(
         &self,
+        child: &mut Span,
         kind: SpanKind,
         target: &str,
-        attributes: impl Fn() -> [AttrRef<'a>; N],
-    ) -> Span {
-        let span = match self.recorder {
-            Some(recorder) => Span::start(recorder, self.parent, kind, target, &attributes()),
-            None => Span::off(self.parent),
-        };
+        values: A,
+        attributes: impl for<'v> Fn(&'v A) -> [AttrRef<'v>; N],
+    ) {
+        if let Some(recorder) = self.recorder {
+            *child = Span::start(recorder, self.parent, kind, target, &attributes(&values));
+        }
         #[cfg(feature = "tracing")]
-        let span = span.mirrored(None, kind, target, &attributes());
-        span
+        child.show(None, kind, target, &attributes(&values));
     }
 }
 
@@ -161,85 +175,114 @@ const TARGET: ValueRef<'static> = ValueRef::Target;
 
 #[inline(always)]
 pub(crate) fn workflow(from: &impl Starts, name: &str) -> WorkflowSpan {
-    WorkflowSpan(from.start_span(SpanKind::Workflow, name, || [(attr::GEN_AI_WORKFLOW_NAME, TARGET)]))
+    let mut span = WorkflowSpan(from.child());
+    from.begin(&mut span.0, SpanKind::Workflow, name, (), |()| [(attr::GEN_AI_WORKFLOW_NAME, TARGET)]);
+    span
 }
 
 #[inline(always)]
 pub(crate) fn agent(from: &impl Starts, session: &str, name: &str) -> AgentSpan {
-    AgentSpan(from.start_span(SpanKind::Agent, name, || {
+    let mut span = AgentSpan(from.child());
+    from.begin(&mut span.0, SpanKind::Agent, name, session, |session| {
         [
             (attr::GEN_AI_AGENT_NAME, TARGET),
-            (attr::LIFE_SESSION_ID, session.into()),
-            (attr::GEN_AI_CONVERSATION_ID, session.into()),
+            (attr::LIFE_SESSION_ID, (*session).into()),
+            (attr::GEN_AI_CONVERSATION_ID, (*session).into()),
         ]
-    }))
+    });
+    span
 }
 
 #[inline(always)]
 pub(crate) fn turn(from: &impl Starts, number: u64) -> TurnSpan {
     let mut digits = itoa::Buffer::new();
-    TurnSpan(from.start_span(SpanKind::Turn, digits.format(number), || [(attr::VIGIL_TURN_NUMBER, number.into())]))
+    let mut span = TurnSpan(from.child());
+    from.begin(&mut span.0, SpanKind::Turn, digits.format(number), number, |number| {
+        [(attr::VIGIL_TURN_NUMBER, (*number).into())]
+    });
+    span
 }
 
 #[inline(always)]
 pub(crate) fn phase(from: &impl Starts, phase: Phase) -> PhaseSpan {
-    PhaseSpan(from.start_span(SpanKind::Phase, phase.as_str(), || [(attr::LIFE_LOOP_PHASE, TARGET)]))
+    let mut span = PhaseSpan(from.child());
+    from.begin(&mut span.0, SpanKind::Phase, phase.as_str(), (), |()| [(attr::LIFE_LOOP_PHASE, TARGET)]);
+    span
 }
 
 #[inline(always)]
 pub(crate) fn chat(from: &impl Starts, provider: &Provider, model: &str) -> ChatSpan {
-    ChatSpan(from.start_span(SpanKind::Chat, model, || {
-        [(attr::GEN_AI_PROVIDER_NAME, provider.as_str().into()), (attr::GEN_AI_REQUEST_MODEL, TARGET)]
-    }))
+    let mut span = ChatSpan(from.child());
+    from.begin(&mut span.0, SpanKind::Chat, model, provider.as_str(), |provider| {
+        [(attr::GEN_AI_PROVIDER_NAME, (*provider).into()), (attr::GEN_AI_REQUEST_MODEL, TARGET)]
+    });
+    span
 }
 
 #[inline(always)]
 pub(crate) fn embeddings(from: &impl Starts, provider: &Provider, model: &str) -> EmbeddingsSpan {
-    EmbeddingsSpan(from.start_span(SpanKind::Embeddings, model, || {
-        [(attr::GEN_AI_PROVIDER_NAME, provider.as_str().into()), (attr::GEN_AI_REQUEST_MODEL, TARGET)]
-    }))
+    let mut span = EmbeddingsSpan(from.child());
+    from.begin(&mut span.0, SpanKind::Embeddings, model, provider.as_str(), |provider| {
+        [(attr::GEN_AI_PROVIDER_NAME, (*provider).into()), (attr::GEN_AI_REQUEST_MODEL, TARGET)]
+    });
+    span
 }
 
 #[inline(always)]
 pub(crate) fn tool(from: &impl Starts, name: &str, call_id: &str) -> ToolSpan {
-    ToolSpan(from.start_span(SpanKind::Tool, name, || {
+    let mut span = ToolSpan(from.child());
+    from.begin(&mut span.0, SpanKind::Tool, name, call_id, |call_id| {
         [
             (attr::GEN_AI_TOOL_NAME, TARGET),
-            (attr::GEN_AI_TOOL_CALL_ID, call_id.into()),
+            (attr::GEN_AI_TOOL_CALL_ID, (*call_id).into()),
             (attr::GEN_AI_TOOL_TYPE, ToolType::Function.as_str().into()),
         ]
-    }))
+    });
+    span
 }
 
 pub(crate) fn mcp(from: &impl Starts, method: &McpMethod, target: &str) -> McpSpan {
-    let name: AttrRef<'_> = (attr::MCP_METHOD_NAME, method.as_str().into());
-    let operation = Operation::EXECUTE_TOOL;
-    let span = match method {
-        m if *m == McpMethod::TOOLS_CALL => from.start_span(SpanKind::McpRequest, target, || {
-            [name, (attr::GEN_AI_TOOL_NAME, TARGET), (attr::GEN_AI_OPERATION_NAME, operation.as_str().into())]
-        }),
-        m if *m == McpMethod::PROMPTS_GET => {
-            from.start_span(SpanKind::McpRequest, target, || [name, (attr::GEN_AI_PROMPT_NAME, TARGET)])
+    let kind = SpanKind::McpRequest;
+    let mut span = McpSpan(from.child());
+    let name = method.as_str();
+    match method {
+        m if *m == McpMethod::TOOLS_CALL => {
+            from.begin(&mut span.0, kind, target, (name, Operation::EXECUTE_TOOL), |(name, operation)| {
+                [
+                    (attr::MCP_METHOD_NAME, (*name).into()),
+                    (attr::GEN_AI_TOOL_NAME, TARGET),
+                    (attr::GEN_AI_OPERATION_NAME, operation.as_str().into()),
+                ]
+            })
         }
+        m if *m == McpMethod::PROMPTS_GET => from.begin(&mut span.0, kind, target, name, |name| {
+            [(attr::MCP_METHOD_NAME, (*name).into()), (attr::GEN_AI_PROMPT_NAME, TARGET)]
+        }),
         // A resource's URI has no place in a span's name: there are too many of them.
-        _ => from.start_span(SpanKind::McpRequest, "", || [name]),
-    };
-    McpSpan(span)
+        _ => from.begin(&mut span.0, kind, "", name, |name| [(attr::MCP_METHOD_NAME, (*name).into())]),
+    }
+    span
 }
 
 #[inline(always)]
 pub(crate) fn capability(from: &impl Starts, name: &str) -> CapabilitySpan {
-    CapabilitySpan(from.start_span(SpanKind::Capability, name, || [(attr::CAP_NAME, TARGET)]))
+    let mut span = CapabilitySpan(from.child());
+    from.begin(&mut span.0, SpanKind::Capability, name, (), |()| [(attr::CAP_NAME, TARGET)]);
+    span
 }
 
 #[inline(always)]
 pub(crate) fn approval(from: &impl Starts, tool: &str) -> ApprovalSpan {
-    ApprovalSpan(from.start_span(SpanKind::Approval, tool, || [(attr::GEN_AI_TOOL_NAME, TARGET)]))
+    let mut span = ApprovalSpan(from.child());
+    from.begin(&mut span.0, SpanKind::Approval, tool, (), |()| [(attr::GEN_AI_TOOL_NAME, TARGET)]);
+    span
 }
 
 #[inline(always)]
 pub(crate) fn cleanup(from: &impl Starts, what: &str) -> CleanupSpan {
-    CleanupSpan(from.start_span(SpanKind::Cleanup, what, || [(attr::VIGIL_CLEANUP_WHAT, TARGET)]))
+    let mut span = CleanupSpan(from.child());
+    from.begin(&mut span.0, SpanKind::Cleanup, what, (), |()| [(attr::VIGIL_CLEANUP_WHAT, TARGET)]);
+    span
 }
 
 /// Writes the public constructors onto a type that [`Starts`] spans.
@@ -329,7 +372,7 @@ impl ChatSpan {
     /// Records why the model stopped.
     #[inline]
     pub fn record_finish_reason(&mut self, reason: FinishReason) {
-        self.set(|| [(attr::GEN_AI_RESPONSE_FINISH_REASONS, ValueRef::Only(reason.as_str()))]);
+        self.set(reason, |reason| [(attr::GEN_AI_RESPONSE_FINISH_REASONS, ValueRef::Only(reason.as_str()))]);
     }
 
     /// Records the response's id and the answering model; an empty text stands for what the server did not say.
@@ -337,10 +380,12 @@ impl ChatSpan {
     pub fn record_response(&mut self, id: &str, model: &str) {
         match (id, model) {
             ("", "") => {}
-            ("", model) => self.set(|| [(attr::GEN_AI_RESPONSE_MODEL, model.into())]),
-            (id, "") => self.set(|| [(attr::GEN_AI_RESPONSE_ID, id.into())]),
+            ("", model) => self.set(model, |model| [(attr::GEN_AI_RESPONSE_MODEL, (*model).into())]),
+            (id, "") => self.set(id, |id| [(attr::GEN_AI_RESPONSE_ID, (*id).into())]),
             (id, model) => {
-                self.set(|| [(attr::GEN_AI_RESPONSE_ID, id.into()), (attr::GEN_AI_RESPONSE_MODEL, model.into())]);
+                self.set((id, model), |(id, model)| {
+                    [(attr::GEN_AI_RESPONSE_ID, (*id).into()), (attr::GEN_AI_RESPONSE_MODEL, (*model).into())]
+                });
             }
         }
     }
@@ -348,7 +393,7 @@ impl ChatSpan {
     /// Records the HTTP status of the answer.
     #[inline]
     pub fn record_http_status(&mut self, status: u16) {
-        self.set(|| [(attr::HTTP_RESPONSE_STATUS_CODE, i64::from(status).into())]);
+        self.set(status, |status| [(attr::HTTP_RESPONSE_STATUS_CODE, i64::from(*status).into())]);
     }
 
     /// Records that the first chunk of a streamed answer is here, for clients that are not a
@@ -363,25 +408,27 @@ impl ChatSpan {
     /// Records the limit of output tokens asked for.
     #[inline]
     pub fn record_max_tokens(&mut self, tokens: u64) {
-        self.set(|| [(attr::GEN_AI_REQUEST_MAX_TOKENS, tokens.into())]);
+        self.set(tokens, |tokens| [(attr::GEN_AI_REQUEST_MAX_TOKENS, (*tokens).into())]);
     }
 
     /// Records the temperature asked for.
     #[inline]
     pub fn record_temperature(&mut self, temperature: f64) {
-        self.set(|| [(attr::GEN_AI_REQUEST_TEMPERATURE, temperature.into())]);
+        self.set(temperature, |temperature| [(attr::GEN_AI_REQUEST_TEMPERATURE, (*temperature).into())]);
     }
 
     /// Records where the request went.
     #[inline]
     pub fn record_server(&mut self, address: &str, port: u16) {
-        self.set(|| [(attr::SERVER_ADDRESS, address.into()), (attr::SERVER_PORT, i64::from(port).into())]);
+        self.set((address, port), |(address, port)| {
+            [(attr::SERVER_ADDRESS, (*address).into()), (attr::SERVER_PORT, i64::from(*port).into())]
+        });
     }
 
     /// Records the time from the request to the first chunk of the answer, and that it was streamed.
     #[inline]
     pub fn record_time_to_first_chunk(&mut self, time: Duration) {
-        self.set(|| {
+        self.set(time, |time| {
             [
                 (attr::GEN_AI_REQUEST_STREAM, true.into()),
                 (attr::GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK, time.as_secs_f64().into()),
@@ -406,19 +453,36 @@ impl ChatSpan {
     }
 }
 
+/// Numbers and not [`Usage`]: numbers stay in registers, and where nobody records they are never worked out.
 #[inline(always)]
 fn record_usage(span: &Span, usage: &Usage) {
-    span.set_known(|| {
-        [
-            (attr::GEN_AI_USAGE_INPUT_TOKENS, usage.input()),
-            (attr::GEN_AI_USAGE_OUTPUT_TOKENS, usage.output()),
-            (attr::GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS, usage.cache_read_tokens()),
-            (attr::GEN_AI_USAGE_CACHE_WRITE_INPUT_TOKENS, usage.cache_write_tokens()),
-            (attr::GEN_AI_USAGE_REASONING_OUTPUT_TOKENS, usage.reasoning_tokens()),
-            (attr::VIGIL_USAGE_CACHE_WRITE_1H_INPUT_TOKENS, usage.cache_write_1h_tokens().filter(|tokens| *tokens > 0)),
-            (attr::VIGIL_USAGE_WEB_SEARCH_REQUESTS, usage.web_search_requests().filter(|requests| *requests > 0)),
-        ]
-    });
+    if span.is_recording_or_mirrored() {
+        let number = |number: Option<u64>| number.unwrap_or(UNKNOWN);
+        record_tokens(
+            span,
+            [number(usage.input()), number(usage.output())],
+            [number(usage.cache_read_tokens()), number(usage.cache_write_tokens())],
+            [number(usage.reasoning_tokens()), number(usage.cache_write_1h_tokens().filter(|tokens| *tokens > 0))],
+            number(usage.web_search_requests().filter(|requests| *requests > 0)),
+        );
+    }
+}
+
+/// Stands for a number of tokens nobody knows.
+const UNKNOWN: u64 = u64::MAX;
+
+#[inline(never)]
+fn record_tokens(span: &Span, total: [u64; 2], cache: [u64; 2], parts: [u64; 2], web_searches: u64) {
+    let known = |number: u64| (number != UNKNOWN).then_some(number);
+    span.set_known([
+        (attr::GEN_AI_USAGE_INPUT_TOKENS, known(total[0])),
+        (attr::GEN_AI_USAGE_OUTPUT_TOKENS, known(total[1])),
+        (attr::GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS, known(cache[0])),
+        (attr::GEN_AI_USAGE_CACHE_WRITE_INPUT_TOKENS, known(cache[1])),
+        (attr::GEN_AI_USAGE_REASONING_OUTPUT_TOKENS, known(parts[0])),
+        (attr::VIGIL_USAGE_CACHE_WRITE_1H_INPUT_TOKENS, known(parts[1])),
+        (attr::VIGIL_USAGE_WEB_SEARCH_REQUESTS, known(web_searches)),
+    ]);
 }
 
 impl EmbeddingsSpan {
@@ -431,7 +495,7 @@ impl EmbeddingsSpan {
     /// Records how many dimensions the vectors have.
     #[inline]
     pub fn record_dimensions(&mut self, dimensions: u64) {
-        self.set(|| [(attr::GEN_AI_EMBEDDINGS_DIMENSION_COUNT, dimensions.into())]);
+        self.set(dimensions, |dimensions| [(attr::GEN_AI_EMBEDDINGS_DIMENSION_COUNT, (*dimensions).into())]);
     }
 }
 
@@ -440,19 +504,19 @@ impl ToolSpan {
     /// the span an error even when it is finished.
     #[inline]
     pub fn record_tool_status(&mut self, status: ToolStatus) {
-        self.set(|| [(attr::LIFE_TOOL_STATUS, status.as_str().into())]);
+        self.set(status, |status| [(attr::LIFE_TOOL_STATUS, status.as_str().into())]);
     }
 
     /// Records what sort of tool it is; without it a function.
     #[inline]
     pub fn record_tool_type(&mut self, kind: ToolType) {
-        self.set(|| [(attr::GEN_AI_TOOL_TYPE, kind.as_str().into())]);
+        self.set(kind, |kind| [(attr::GEN_AI_TOOL_TYPE, kind.as_str().into())]);
     }
 
     /// Records the exit status of the process the tool ran.
     #[inline]
     pub fn record_exit_code(&mut self, code: i32) {
-        self.set(|| [(attr::PROCESS_EXIT_CODE, i64::from(code).into())]);
+        self.set(code, |code| [(attr::PROCESS_EXIT_CODE, i64::from(*code).into())]);
     }
 }
 
@@ -460,13 +524,15 @@ impl McpSpan {
     /// Records the session and the protocol version of the connection.
     #[inline]
     pub fn record_session(&mut self, session: &str, protocol_version: &str) {
-        self.set(|| [(attr::MCP_SESSION_ID, session.into()), (attr::MCP_PROTOCOL_VERSION, protocol_version.into())]);
+        self.set((session, protocol_version), |(session, version)| {
+            [(attr::MCP_SESSION_ID, (*session).into()), (attr::MCP_PROTOCOL_VERSION, (*version).into())]
+        });
     }
 
     /// Records the JSON-RPC request's id.
     #[inline]
     pub fn record_request_id(&mut self, id: &str) {
-        self.set(|| [(attr::JSONRPC_REQUEST_ID, id.into())]);
+        self.set(id, |id| [(attr::JSONRPC_REQUEST_ID, (*id).into())]);
     }
 }
 
@@ -475,19 +541,21 @@ impl CapabilitySpan {
     /// for a file read, its contents came out.
     #[inline]
     pub fn record_bytes(&mut self, bytes_in: u64, bytes_out: u64) {
-        self.set(|| [(attr::BYTES_IN, bytes_in.into()), (attr::BYTES_OUT, bytes_out.into())]);
+        self.set((bytes_in, bytes_out), |(bytes_in, bytes_out)| {
+            [(attr::BYTES_IN, (*bytes_in).into()), (attr::BYTES_OUT, (*bytes_out).into())]
+        });
     }
 
     /// Records what is left of the capability's budget after this call. 0 without an error is the last
     /// allowed call, 0 with `budget_exceeded` a refused one.
     #[inline]
     pub fn record_budget_remaining(&mut self, remaining: u64) {
-        self.set(|| [(attr::CAP_BUDGET_REMAINING, remaining.into())]);
+        self.set(remaining, |remaining| [(attr::CAP_BUDGET_REMAINING, (*remaining).into())]);
     }
 
     /// Ends the span as failed, with `error.kind`.
     pub fn fail_capability(self, error: CapabilityError) {
-        self.set(|| [(attr::ERROR_KIND, error.as_str().into())]);
+        self.set(error, |error| [(attr::ERROR_KIND, error.as_str().into())]);
         self.fail(ErrorType::from_code(error.as_str()));
     }
 }
@@ -496,13 +564,13 @@ impl ApprovalSpan {
     /// Records which tool call it is about: the model's id of the call.
     #[inline]
     pub fn record_call_id(&mut self, call_id: &str) {
-        self.set(|| [(attr::GEN_AI_TOOL_CALL_ID, call_id.into())]);
+        self.set(call_id, |call_id| [(attr::GEN_AI_TOOL_CALL_ID, (*call_id).into())]);
     }
 
     /// Records what was decided.
     #[inline]
     pub fn record_decision(&mut self, decision: Decision) {
-        self.set(|| [(attr::VIGIL_APPROVAL_DECISION, decision.as_str().into())]);
+        self.set(decision, |decision| [(attr::VIGIL_APPROVAL_DECISION, decision.as_str().into())]);
     }
 }
 
@@ -510,6 +578,6 @@ impl CleanupSpan {
     /// Records how many things were removed.
     #[inline]
     pub fn record_count(&mut self, count: u64) {
-        self.set(|| [(attr::VIGIL_CLEANUP_COUNT, count.into())]);
+        self.set(count, |count| [(attr::VIGIL_CLEANUP_COUNT, (*count).into())]);
     }
 }

@@ -18,12 +18,19 @@ use vigil_core::vocab::{EconomicMode, ErrorType, OperatingMode, Severity};
 pub struct Span {
     /// `None` when telemetry is off or the start did not fit in the buffer.
     recorder: Option<&'static Recorder>,
-    context: SpanContext,
+    place: Place,
     started: Ticks,
     home: Home,
-    sampled: bool,
     #[cfg(feature = "tracing")]
     mirror: Option<tracing::Span>,
+}
+
+/// Where in which trace a span is. Copied as a whole and never in parts: that is what off costs.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    context: SpanContext,
+    /// 0 or 1; as long as a word, since padding would be copied byte by byte.
+    sampled: u64,
 }
 
 /// What a new span hangs from.
@@ -122,10 +129,12 @@ impl Span {
     pub(crate) fn off(parent: Parent) -> Self {
         Self {
             recorder: None,
-            context: parent.context.unwrap_or(NO_CONTEXT),
+            place: Place {
+                context: parent.context.unwrap_or(NO_CONTEXT),
+                sampled: u64::from(parent.sampled.unwrap_or(false)),
+            },
             started: Ticks::default(),
             home: Home::nowhere(),
-            sampled: parent.sampled.unwrap_or(false),
             #[cfg(feature = "tracing")]
             mirror: None,
         }
@@ -158,10 +167,12 @@ impl Span {
         let home = recorder.start(fields, attributes);
         Self {
             recorder: home.is_some().then_some(recorder),
-            context: SpanContext { trace_id: trace, span_id: span },
+            place: Place {
+                context: SpanContext { trace_id: trace, span_id: span },
+                sampled: u64::from(flags & FLAG_SAMPLED),
+            },
             started,
             home: home.unwrap_or_else(Home::nowhere),
-            sampled: flags & FLAG_SAMPLED != 0,
             #[cfg(feature = "tracing")]
             mirror: None,
         }
@@ -169,49 +180,64 @@ impl Span {
 
     /// Lets the span appear to whoever subscribes to `tracing`, below its parent's mirror where there is one.
     #[cfg(feature = "tracing")]
-    pub(crate) fn mirrored(
-        mut self,
+    pub(crate) fn show(
+        &mut self,
         parent: Option<&tracing::Span>,
         kind: SpanKind,
         target: &str,
         attributes: &[AttrRef<'_>],
-    ) -> Self {
+    ) {
         if crate::interop::is_anyone_interested() {
-            let context = self.has_context().then_some(self.context);
+            let context = self.has_context().then_some(self.place.context);
             let ambient = self.ambient();
             self.mirror = crate::interop::mirror(parent, ambient, context, kind, target, attributes);
         }
-        self
     }
 
-    /// A span below this one.
+    /// A span below this one that records nothing; what [`begin`](Self::begin) makes one that does.
     #[inline(always)]
-    pub(crate) fn child<'a, const N: usize>(
+    pub(crate) fn child(&self) -> Span {
+        // As cheap as it gets: off costs a copy.
+        Span {
+            recorder: None,
+            place: self.place,
+            started: Ticks::default(),
+            home: Home::nowhere(),
+            #[cfg(feature = "tracing")]
+            mirror: None,
+        }
+    }
+
+    /// Starts `child`, which is in the place it stays in: a span that is moved costs more than one that is off.
+    /// `attributes` makes them of `values` where they are written; it must capture nothing.
+    #[inline(always)]
+    pub(crate) fn begin<A, const N: usize>(
         &self,
+        child: &mut Span,
         kind: SpanKind,
         target: &str,
-        attributes: impl Fn() -> [AttrRef<'a>; N],
-    ) -> Span {
-        let span = match self.recorder {
-            Some(recorder) => out_of_line(|| {
-                let child = Span::start(recorder, self.as_parent(), kind, target, &attributes());
-                self.home.begun_below(&child.home);
-                child
-            }),
-            // As cheap as it gets: off costs a copy.
-            None => Span {
-                recorder: None,
-                context: self.context,
-                started: self.started,
-                home: Home::nowhere(),
-                sampled: self.sampled,
-                #[cfg(feature = "tracing")]
-                mirror: None,
-            },
-        };
+        values: A,
+        attributes: impl for<'v> Fn(&'v A) -> [AttrRef<'v>; N],
+    ) {
+        if self.recorder.is_some() {
+            self.start_below(child, kind, target, &values, &attributes);
+        }
         #[cfg(feature = "tracing")]
-        let span = span.mirrored(self.mirror.as_ref(), kind, target, &attributes());
-        span
+        child.show(self.mirror.as_ref(), kind, target, &attributes(&values));
+    }
+
+    #[inline(never)]
+    fn start_below<A, const N: usize>(
+        &self,
+        child: &mut Span,
+        kind: SpanKind,
+        target: &str,
+        values: &A,
+        attributes: &impl for<'v> Fn(&'v A) -> [AttrRef<'v>; N],
+    ) {
+        let Some(recorder) = self.recorder else { return };
+        *child = Span::start(recorder, self.as_parent(), kind, target, &attributes(values));
+        self.home.begun_below(&child.home);
     }
 
     /// The time since the span started; `None` when nothing is recorded.
@@ -222,12 +248,12 @@ impl Span {
 
     #[inline(always)]
     fn as_parent(&self) -> Parent {
-        Parent { context: self.has_context().then_some(self.context), sampled: Some(self.sampled) }
+        Parent { context: self.has_context().then_some(self.place.context), sampled: Some(self.is_sampled()) }
     }
 
     #[inline(always)]
     fn has_context(&self) -> bool {
-        self.context != NO_CONTEXT
+        self.place.context != NO_CONTEXT
     }
 
     /// The ids of this span. All zero when telemetry is off and there is no parent either.
@@ -235,7 +261,7 @@ impl Span {
     pub fn context(&self) -> SpanContext {
         // Whoever has it may start spans below this one anywhere.
         self.home.share();
-        self.context
+        self.place.context
     }
 
     /// Whether anything recorded here goes anywhere.
@@ -244,16 +270,26 @@ impl Span {
         self.recorder.is_some()
     }
 
+    /// Whether anybody wants to know what becomes of this span.
+    #[inline(always)]
+    pub(crate) fn is_recording_or_mirrored(&self) -> bool {
+        #[cfg(feature = "tracing")]
+        if self.mirror.is_some() {
+            return true;
+        }
+        self.recorder.is_some()
+    }
+
     /// Whether this span's trace is exported; metrics and logs are made either way.
     pub fn is_sampled(&self) -> bool {
-        self.sampled
+        self.place.sampled != 0
     }
 
     /// The W3C `traceparent` of this span, to hand to another process or service; `None` when telemetry is
     /// off and there is no parent either.
     pub fn traceparent(&self) -> Option<String> {
         self.home.share();
-        self.has_context().then(|| super::propagate::traceparent(self.context, self.sampled))
+        self.has_context().then(|| super::propagate::traceparent(self.place.context, self.is_sampled()))
     }
 
     /// The environment that makes a child process continue this trace: `TRACEPARENT`, and `TRACESTATE` and
@@ -310,7 +346,7 @@ impl Span {
 
     fn as_ambient(&self) -> Option<Ambient> {
         let recorder = self.recorder?;
-        Some(Ambient { recorder, context: self.context, sampled: self.sampled })
+        Some(Ambient { recorder, context: self.place.context, sampled: self.is_sampled() })
     }
 
     /// Records an attribute of your own. Names should carry a prefix of yours (`acme.tier`); values are
@@ -324,14 +360,14 @@ impl Span {
                 AttributeValue::Double(number) => ValueRef::Double(number),
                 AttributeValue::Bool(truth) => ValueRef::Bool(truth),
             };
-            recorder.set_custom(self.context.span_id, &self.home, name, value);
+            recorder.set_custom(self.place.context.span_id, &self.home, name, value);
         }
     }
 
     /// Records free text, if content capture is on; `text` is not called otherwise.
     pub fn record_content(&self, content: Content, text: impl FnOnce() -> String) {
         if let Some(recorder) = self.recorder.filter(|recorder| recorder.content) {
-            recorder.set(self.context.span_id, &self.home, &[(content.key(), ValueRef::Str(&text()))]);
+            recorder.set(self.place.context.span_id, &self.home, &[(content.key(), ValueRef::Str(&text()))]);
         }
     }
 
@@ -369,7 +405,7 @@ impl Span {
 
     /// Records the economic mode the agent is in.
     pub fn record_economic_mode(&self, mode: EconomicMode) {
-        self.set(|| [(attr::AUTONOMIC_ECONOMIC_MODE, mode.as_str().into())]);
+        self.set(mode, |mode| [(attr::AUTONOMIC_ECONOMIC_MODE, mode.as_str().into())]);
     }
 
     /// Records that a budget is used up.
@@ -406,15 +442,25 @@ impl Span {
         );
     }
 
-    /// Records attributes; `attributes` is called where they are written.
+    /// Records attributes. `attributes` makes them of `values` where they are written; it must capture nothing.
+    ///
+    /// All the caller's code has of this is the check whether anybody records, and a call: no pointer to the span is
+    /// kept anywhere, so that the span of a telemetry value that is off can vanish from the caller's code entirely.
     #[inline(always)]
-    pub(crate) fn set<'a, const N: usize>(&self, attributes: impl Fn() -> [AttrRef<'a>; N]) {
+    pub(crate) fn set<A, const N: usize>(&self, values: A, attributes: impl for<'v> Fn(&'v A) -> [AttrRef<'v>; N]) {
         #[cfg(feature = "tracing")]
         if let Some(mirror) = &self.mirror {
-            crate::interop::record(mirror, &attributes());
+            crate::interop::record(mirror, &attributes(&values));
         }
+        if self.recorder.is_some() {
+            self.record(values, attributes);
+        }
+    }
+
+    #[inline(never)]
+    fn record<A, const N: usize>(&self, values: A, attributes: impl for<'v> Fn(&'v A) -> [AttrRef<'v>; N]) {
         if let Some(recorder) = self.recorder {
-            out_of_line(|| recorder.set(self.context.span_id, &self.home, &attributes()));
+            recorder.set(self.place.context.span_id, &self.home, &attributes(&values));
         }
     }
 
@@ -428,74 +474,95 @@ impl Span {
         if let Some(recorder) = self.recorder
             && !attributes.is_empty()
         {
-            recorder.set(self.context.span_id, &self.home, attributes);
+            recorder.set(self.place.context.span_id, &self.home, attributes);
         }
     }
 
     /// Records those of the numbers that are known.
     #[inline(always)]
-    pub(crate) fn set_known<const N: usize>(&self, numbers: impl Fn() -> [(Key, Option<u64>); N]) {
-        let known = |numbers: [(Key, Option<u64>); N], record: &mut dyn FnMut(&[(Key, i64)])| {
-            let mut known = [(attr::GEN_AI_USAGE_INPUT_TOKENS, 0); N];
-            let mut count = 0;
-            for (key, number) in numbers {
-                if let (Some(number), Some(slot)) = (number, known.get_mut(count)) {
-                    *slot = (key, i64::try_from(number).unwrap_or(i64::MAX));
-                    count += 1;
-                }
-            }
-            if let Some(known @ [_, ..]) = known.get(..count) {
-                record(known);
-            }
-        };
+    pub(crate) fn set_known<const N: usize>(&self, numbers: [(Key, Option<u64>); N]) {
         #[cfg(feature = "tracing")]
         if let Some(mirror) = &self.mirror {
-            known(numbers(), &mut |known| {
-                known.iter().for_each(|(key, number)| crate::interop::record(mirror, &[(*key, (*number).into())]));
-            });
+            for (key, number) in numbers {
+                if let Some(number) = number {
+                    crate::interop::record(mirror, &[(key, number.into())]);
+                }
+            }
         }
-        if let Some(recorder) = self.recorder {
-            out_of_line(|| known(numbers(), &mut |known| recorder.set_ints(self.context.span_id, &self.home, known)));
+        let mut known = [(attr::GEN_AI_USAGE_INPUT_TOKENS, 0); N];
+        let mut count = 0;
+        for (key, number) in numbers {
+            if let (Some(number), Some(slot)) = (number, known.get_mut(count)) {
+                *slot = (key, i64::try_from(number).unwrap_or(i64::MAX));
+                count += 1;
+            }
+        }
+        if let (Some(recorder), Some(known @ [_, ..])) = (self.recorder, known.get(..count)) {
+            recorder.set_ints(self.place.context.span_id, &self.home, known);
         }
     }
 
     pub(crate) fn event(&self, event: EventKind, severity: Severity, attributes: &[AttrRef<'_>]) {
         if let Some(recorder) = self.recorder {
-            let span = Some((self.context.trace_id, self.context.span_id));
+            let span = Some((self.place.context.trace_id, self.place.context.span_id));
             recorder.event(event, span, Some(&self.home), severity, attributes);
         }
     }
 
     #[inline(always)]
-    pub(crate) fn end<'a>(&mut self, ended: impl Fn() -> EndedAs<'a>) {
-        if let Some(recorder) = self.recorder.take() {
-            out_of_line(|| recorder.end(self.context.span_id, &self.home, ended()));
-        }
+    pub(crate) fn finish(mut self) {
         #[cfg(feature = "tracing")]
-        if let Some(mirror) = self.mirror.take() {
-            crate::interop::close(mirror, ended());
+        self.close_mirror(EndedAs::Ok);
+        if self.recorder.is_some() {
+            self.record_finish();
+        } else {
+            std::mem::forget(self);
+        }
+    }
+
+    /// Apart from other ends: most spans end well, and that record has a fixed size.
+    #[inline(never)]
+    fn record_finish(mut self) {
+        if let Some(recorder) = self.recorder.take() {
+            recorder.end(self.place.context.span_id, &self.home, EndedAs::Ok);
+        }
+    }
+
+    #[inline(never)]
+    fn record_end(&mut self, ended: EndedAs<'_>) {
+        if let Some(recorder) = self.recorder.take() {
+            recorder.end(self.place.context.span_id, &self.home, ended);
         }
     }
 
     #[inline]
     pub(crate) fn fail(&mut self, error: &ErrorType) {
-        self.end(|| EndedAs::Error(error.as_str()));
+        if self.recorder.is_some() {
+            self.record_end(EndedAs::Error(error.as_str()));
+        }
+        #[cfg(feature = "tracing")]
+        self.close_mirror(EndedAs::Error(error.as_str()));
     }
-}
 
-/// Keeps the work of recording out of the caller's code, where the check whether anybody records is all there is.
-/// Keys and kinds are constants on the other side, since closures make them there.
-#[inline(never)]
-fn out_of_line<R>(work: impl FnOnce() -> R) -> R {
-    work()
+    #[cfg(feature = "tracing")]
+    #[inline]
+    fn close_mirror(&mut self, ended: EndedAs<'_>) {
+        if let Some(mirror) = self.mirror.take() {
+            crate::interop::close(mirror, ended);
+        }
+    }
 }
 
 /// What a span has for a context when telemetry is off and nothing is above it.
 const NO_CONTEXT: SpanContext = SpanContext { trace_id: vigil_core::id::TraceId([0; 16]), span_id: SpanId([0; 8]) };
 
 impl Drop for Span {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
-        self.end(|| EndedAs::Cancelled);
+        if self.recorder.is_some() {
+            self.record_end(EndedAs::Cancelled);
+        }
+        #[cfg(feature = "tracing")]
+        self.close_mirror(EndedAs::Cancelled);
     }
 }
