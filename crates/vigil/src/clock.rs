@@ -100,9 +100,7 @@ impl Clock {
         match &self.source {
             #[cfg(target_arch = "x86_64")]
             Source::Counter { .. } => Ticks(counter::read()),
-            // 2^64 ns are 584 years.
-            Source::Monotonic(started) => Ticks(started.elapsed().as_nanos() as u64),
-            Source::Manual(now) => Ticks(now.load(Ordering::Relaxed)),
+            source => source.ticks(),
         }
     }
 
@@ -145,6 +143,20 @@ impl Clock {
     /// What turns ticks into times now. Good for as long as a round.
     pub(crate) fn anchor(&self) -> Anchor {
         *self.anchor.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Source {
+    /// Out of line: the hot path has the counter, and is the shorter for it.
+    #[inline(never)]
+    fn ticks(&self) -> Ticks {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Source::Counter { .. } => Ticks(counter::read()),
+            // 2^64 ns are 584 years.
+            Source::Monotonic(started) => Ticks(started.elapsed().as_nanos() as u64),
+            Source::Manual(now) => Ticks(now.load(Ordering::Relaxed)),
+        }
     }
 }
 

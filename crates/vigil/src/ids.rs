@@ -38,6 +38,11 @@ fn splitmix(state: u64) -> u64 {
     value ^ (value >> 31)
 }
 
+#[cold]
+fn next_of(state: &AtomicU64) -> u64 {
+    state.fetch_add(STEP, Ordering::Relaxed).wrapping_add(STEP)
+}
+
 const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl IdSource {
@@ -57,7 +62,7 @@ impl IdSource {
                 cell.set(next);
                 next
             }),
-            IdSource::Seeded(state) => state.fetch_add(STEP, Ordering::Relaxed).wrapping_add(STEP),
+            IdSource::Seeded(state) => next_of(state),
         };
         splitmix(state).max(1)
     }
@@ -67,7 +72,7 @@ impl IdSource {
         SpanId(self.next().to_be_bytes())
     }
 
-    #[inline]
+    #[inline(never)]
     pub(crate) fn trace_id(&self) -> TraceId {
         let mut bytes = [0; 16];
         bytes[..8].copy_from_slice(&self.next().to_be_bytes());

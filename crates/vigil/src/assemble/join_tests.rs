@@ -33,7 +33,7 @@ fn start(writer: &mut Writer, span: u8, parent: Option<u8>, kind: SpanKind, time
     let fields = StartFields {
         trace: TraceId([9; 16]),
         span: SpanId([span; 8]),
-        parent: parent.map(|parent| SpanId([parent; 8])),
+        parent: SpanId([parent.unwrap_or(0); 8]),
         kind,
         flags: FLAG_SAMPLED,
         time: Ticks(time),
@@ -208,7 +208,7 @@ fn a_child_whose_start_is_drained_first_inherits_all_the_same() {
         let fields = StartFields {
             trace: TraceId([9; 16]),
             span: SpanId([1; 8]),
-            parent: None,
+            parent: SpanId([0; 8]),
             kind: SpanKind::Agent,
             flags: FLAG_SAMPLED,
             time: Ticks(10),

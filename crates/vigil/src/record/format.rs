@@ -103,7 +103,8 @@ pub(crate) enum EndedAs<'a> {
 pub(crate) struct StartFields<'a> {
     pub(crate) trace: TraceId,
     pub(crate) span: SpanId,
-    pub(crate) parent: Option<SpanId>,
+    /// Zeros where there is none.
+    pub(crate) parent: SpanId,
     pub(crate) kind: SpanKind,
     pub(crate) flags: u8,
     pub(crate) time: Ticks,
@@ -272,7 +273,7 @@ impl Write for Start<'_> {
         out.block::<46>(|fixed| {
             fixed[..16].copy_from_slice(&fields.trace.0);
             fixed[16..24].copy_from_slice(&fields.span.0);
-            fixed[24..32].copy_from_slice(&fields.parent.unwrap_or_default().0);
+            fixed[24..32].copy_from_slice(&fields.parent.0);
             fixed[32] = fields.kind.index();
             fixed[33] = fields.flags;
             fixed[34..42].copy_from_slice(&fields.time.0.to_le_bytes());

@@ -7,7 +7,7 @@ fn sample() -> Vec<u8> {
     let start = StartFields {
         trace: TraceId([1; 16]),
         span,
-        parent: Some(SpanId([3; 8])),
+        parent: SpanId([3; 8]),
         kind: SpanKind::Chat,
         flags: FLAG_SAMPLED,
         time: Ticks(11),

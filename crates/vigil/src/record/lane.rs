@@ -90,6 +90,8 @@ struct Shared {
 
 /// Where one thread appends.
 pub(crate) struct Producer {
+    /// Whose lane it is.
+    recorder: u64,
     /// Tells this lane from every other of the process.
     number: u32,
     chunk: *mut Chunk,
@@ -132,8 +134,8 @@ pub(crate) enum Appended {
 /// open from so long ago.
 static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(1);
 
-/// A lane that may hold `limit` bytes, or one chunk where that is more. It is empty: the first record makes its first chunk.
-pub(crate) fn lane(limit: usize) -> (Producer, Consumer) {
+/// A lane of `recorder` that may hold `limit` bytes, or one chunk where that is more. It is empty: the first record makes its first chunk.
+pub(crate) fn lane(recorder: u64, limit: usize) -> (Producer, Consumer) {
     let chunk = Chunk::empty();
     let shared = Arc::new(Shared {
         head: AtomicPtr::new(chunk),
@@ -144,6 +146,7 @@ pub(crate) fn lane(limit: usize) -> (Producer, Consumer) {
         abandoned: AtomicBool::new(false),
     });
     let producer = Producer {
+        recorder,
         number: NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed),
         chunk,
         used: 0,
@@ -157,25 +160,50 @@ pub(crate) fn lane(limit: usize) -> (Producer, Consumer) {
 }
 
 impl Producer {
+    /// Whose lane it is.
+    #[inline(always)]
+    pub(crate) fn recorder(&self) -> u64 {
+        self.recorder
+    }
+
     /// Tells this lane from every other.
     #[inline(always)]
     pub(crate) fn number(&self) -> u32 {
         self.number
     }
 
-    /// Appends `len` bytes, which `write` fills in. With `always` the limit does not hold.
+    /// Makes room for `len` bytes. They are the consumer's when they are [committed](Self::commit). With `always`
+    /// the limit does not hold.
     #[inline(always)]
-    pub(crate) fn append(&mut self, len: usize, always: bool, write: impl FnOnce(&mut [u8])) -> Result<Appended, Full> {
+    pub(crate) fn reserve(&mut self, len: usize, always: bool) -> Result<(&mut [u8], Appended), Full> {
         let mut appended = Appended::Here;
         if self.capacity - self.used < len {
             appended = self.next_chunk(len, always)?;
         }
-        // SAFETY: the producer owns the last chunk of the chain, and everything in it above `used`.
+        // SAFETY: the producer owns the last chunk of the chain, and everything in it above `used`, where there is
+        // room for `len`. The slice borrows the producer, so it is gone before anything of it is committed.
+        let space = unsafe { (*self.chunk).memory.space(self.used, len) };
+        Ok((space, appended))
+    }
+
+    /// Hands the `len` bytes that were reserved to the consumer.
+    #[inline(always)]
+    pub(crate) fn commit(&mut self, len: usize) {
+        // SAFETY: the producer owns the last chunk of the chain.
         let chunk = unsafe { &*self.chunk };
-        // SAFETY: as above, and there is room for `len`.
-        unsafe { chunk.memory.write(self.used, len, write) };
+        #[cfg(vigil_loom)]
+        chunk.memory.publish(self.used, len);
         self.used += len;
+        debug_assert!(self.used <= self.capacity);
         chunk.committed.store(self.used, Ordering::Release);
+    }
+
+    /// Appends `bytes`.
+    #[cfg(test)]
+    fn append(&mut self, bytes: &[u8], always: bool) -> Result<Appended, Full> {
+        let (space, appended) = self.reserve(bytes.len(), always)?;
+        space.copy_from_slice(bytes);
+        self.commit(bytes.len());
         Ok(appended)
     }
 
@@ -362,15 +390,16 @@ mod memory {
             self.capacity
         }
 
-        /// Lets the producer write `len` bytes from `at`.
+        /// `len` bytes from `at`, for the producer.
         ///
         /// # Safety
-        /// They lie within the capacity and are the caller's alone.
+        /// They lie within the capacity and are the caller's alone for as long as it has them.
         #[inline(always)]
-        pub(super) unsafe fn write(&self, at: usize, len: usize, write: impl FnOnce(&mut [u8])) {
+        #[expect(clippy::mut_from_ref, reason = "who may touch which bytes is the lane's protocol")]
+        pub(super) unsafe fn space(&self, at: usize, len: usize) -> &mut [u8] {
             debug_assert!(at + len <= self.capacity);
             // SAFETY: by the contract of this function; the pages are zeroed, so every byte is initialised.
-            write(unsafe { std::slice::from_raw_parts_mut(self.start.add(at), len) });
+            unsafe { std::slice::from_raw_parts_mut(self.start.add(at), len) }
         }
 
         pub(super) fn read(&self, from: usize, to: usize, read: &mut impl FnMut(&[u8])) {
@@ -386,32 +415,44 @@ mod memory {
 
     use loom::cell::UnsafeCell;
 
-    pub(super) struct Memory(Vec<UnsafeCell<u8>>);
+    pub(super) struct Memory {
+        cells: Vec<UnsafeCell<u8>>,
+        /// What the producer has written and not published yet. Nobody else looks at it.
+        space: std::cell::UnsafeCell<Vec<u8>>,
+    }
 
     // SAFETY: who may touch which bytes is the lane's protocol, which is what the model checks.
     unsafe impl Sync for Memory {}
 
     impl Memory {
         pub(super) fn new(capacity: usize) -> Option<Self> {
-            Some(Self((0..capacity).map(|_| UnsafeCell::new(0)).collect()))
+            let cells = (0..capacity).map(|_| UnsafeCell::new(0)).collect();
+            Some(Self { cells, space: Default::default() })
         }
         pub(super) fn empty() -> Self {
-            Self(Vec::new())
+            Self { cells: Vec::new(), space: Default::default() }
         }
         pub(super) fn capacity(&self) -> usize {
-            self.0.len()
+            self.cells.len()
         }
-        pub(super) unsafe fn write(&self, at: usize, len: usize, write: impl FnOnce(&mut [u8])) {
-            let mut bytes = vec![0; len];
-            write(&mut bytes);
-            for (cell, byte) in self.0[at..at + len].iter().zip(bytes) {
+        #[expect(clippy::mut_from_ref, reason = "the producer's alone")]
+        pub(super) unsafe fn space(&self, _at: usize, len: usize) -> &mut [u8] {
+            // SAFETY: the space is the producer's alone.
+            let space = unsafe { &mut *self.space.get() };
+            space.resize(len, 0);
+            space
+        }
+        pub(super) fn publish(&self, at: usize, len: usize) {
+            // SAFETY: the space is the producer's alone.
+            let space = unsafe { &*self.space.get() };
+            for (cell, byte) in self.cells[at..at + len].iter().zip(space) {
                 // SAFETY: the model checks that nobody reads or writes this cell meanwhile.
-                cell.with_mut(|cell| unsafe { *cell = byte });
+                cell.with_mut(|cell| unsafe { *cell = *byte });
             }
         }
         pub(super) fn read(&self, from: usize, to: usize, read: &mut impl FnMut(&[u8])) {
             // SAFETY: the model checks that nobody writes these cells meanwhile.
-            let bytes: Vec<u8> = self.0[from..to].iter().map(|cell| cell.with(|byte| unsafe { *byte })).collect();
+            let bytes: Vec<u8> = self.cells[from..to].iter().map(|cell| cell.with(|byte| unsafe { *byte })).collect();
             read(&bytes);
         }
     }

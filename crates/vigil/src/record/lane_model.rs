@@ -9,10 +9,10 @@ fn explore(work: impl Fn() + Sync + Send + 'static) {
 #[test]
 fn everything_appended_is_read_once_in_order_over_chunks_that_come_back() {
     explore(|| {
-        let (mut producer, mut consumer) = lane(1 << 20);
+        let (mut producer, mut consumer) = lane(1, 1 << 20);
         let thread = loom::thread::spawn(move || {
             for byte in 0..4_u8 {
-                producer.append(2, false, |space| space.copy_from_slice(&[byte, byte])).unwrap();
+                producer.append(&[byte, byte], false).unwrap();
             }
         });
         let mut seen = Vec::new();
@@ -26,10 +26,10 @@ fn everything_appended_is_read_once_in_order_over_chunks_that_come_back() {
 #[test]
 fn a_consumer_that_goes_first_leaves_nothing_behind() {
     explore(|| {
-        let (mut producer, mut consumer) = lane(1 << 20);
+        let (mut producer, mut consumer) = lane(1, 1 << 20);
         let thread = loom::thread::spawn(move || {
             for byte in 0..3_u8 {
-                producer.append(1, false, |space| space.copy_from_slice(&[byte])).unwrap();
+                producer.append(&[byte], false).unwrap();
             }
         });
         consumer.drain(|_| {});

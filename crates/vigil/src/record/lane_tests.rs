@@ -2,17 +2,12 @@ use super::*;
 
 #[test]
 fn records_of_two_threads_arrive_whole_and_in_order() {
-    let (mut producer, mut consumer) = lane(64 << 20);
+    let (mut producer, mut consumer) = lane(1, 64 << 20);
     let count: u32 = if cfg!(miri) { 300 } else { 300_000 };
     let thread = std::thread::spawn(move || {
         for number in 0..count {
             let filler = [number as u8; 97];
-            producer
-                .append(4 + (number % 97) as usize, false, |space| {
-                    space[..4].copy_from_slice(&number.to_le_bytes());
-                    space[4..].copy_from_slice(&filler[..(number % 97) as usize]);
-                })
-                .unwrap();
+            producer.append(&[&number.to_le_bytes()[..], &filler[..(number % 97) as usize]].concat(), false).unwrap();
         }
     });
     let mut expected = 0_u32;
@@ -35,27 +30,27 @@ fn records_of_two_threads_arrive_whole_and_in_order() {
 
 #[test]
 fn a_full_lane_refuses_and_takes_again_once_it_was_read() {
-    let (mut producer, mut consumer) = lane(2 * CHUNK_BYTES);
+    let (mut producer, mut consumer) = lane(1, 2 * CHUNK_BYTES);
     let record = vec![7; 1000];
     let mut taken = 0;
-    while producer.append(1000, false, |space| space.copy_from_slice(&record)).is_ok() {
+    while producer.append(&record, false).is_ok() {
         taken += 1;
     }
     assert_eq!(taken, 2 * (CHUNK_BYTES / 1000));
-    assert_eq!(producer.append(1000, true, |space| space.copy_from_slice(&record)), Ok(Appended::Here));
+    assert_eq!(producer.append(&record, true), Ok(Appended::Here));
     let mut read = 0;
     consumer.drain(|bytes| read += bytes.len());
     assert_eq!(read, (taken + 1) * 1000);
-    (0..100).for_each(|_| assert!(producer.append(1000, false, |space| space.copy_from_slice(&record)).is_ok()));
+    (0..100).for_each(|_| assert!(producer.append(&record, false).is_ok()));
 }
 
 #[test]
 fn a_record_larger_than_a_chunk_gets_its_own_and_gives_it_back() {
-    let (mut producer, mut consumer) = lane(16 << 20);
+    let (mut producer, mut consumer) = lane(1, 16 << 20);
     for _ in 0..50 {
         let record = vec![1; 3 * CHUNK_BYTES];
-        producer.append(record.len(), false, |space| space.copy_from_slice(&record)).unwrap();
-        producer.append(1, false, |space| space.copy_from_slice(&[2])).unwrap();
+        producer.append(&record, false).unwrap();
+        producer.append(&[2], false).unwrap();
         let mut read = 0;
         consumer.drain(|bytes| read += bytes.len());
         assert_eq!(read, 3 * CHUNK_BYTES + 1);

@@ -8,7 +8,7 @@
 //! read yet. Ends are always taken: each belongs to a start that was.
 
 use super::lane::{Consumer, Producer, lane};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -24,15 +24,10 @@ pub(crate) struct Lanes {
 }
 
 thread_local! {
-    /// This thread's lanes.
-    static MINE: RefCell<Mine> = const { RefCell::new(Mine { first: None, others: Vec::new() }) };
-}
-
-/// A thread's lanes, each with the id of its recorder.
-struct Mine {
-    /// Nearly every thread records to one recorder.
-    first: Option<(u64, Producer)>,
-    others: Vec<(u64, Producer)>,
+    /// This thread's lane in the recorder it recorded to last. Taken out while it is used.
+    static MINE: Cell<Option<Box<Producer>>> = const { Cell::new(None) };
+    /// Its lanes in others.
+    static OTHERS: RefCell<Vec<Box<Producer>>> = const { RefCell::new(Vec::new()) };
 }
 
 impl Lanes {
@@ -40,51 +35,40 @@ impl Lanes {
         Self { id, limit, consumers: Mutex::default(), abandoned: AtomicBool::new(false) }
     }
 
-    /// Hands the calling thread's lane to `act`.
+    /// The calling thread's lane. It is [kept](Self::keep) for the next record when it was used.
     #[inline(always)]
-    pub(crate) fn with<R>(&self, mut act: impl FnMut(&mut Producer) -> R) -> R {
-        let first = MINE.try_with(|mine| {
-            let mut mine = mine.try_borrow_mut().ok()?;
-            let (id, producer) = mine.first.as_mut()?;
-            (*id == self.id).then(|| act(producer))
-        });
-        match first {
-            Ok(Some(result)) => result,
-            _ => self.with_another(&mut act),
+    pub(crate) fn mine(&self) -> Box<Producer> {
+        // Nearly every thread records to one recorder.
+        match MINE.try_with(Cell::take).ok().flatten() {
+            Some(producer) if producer.recorder() == self.id => producer,
+            another => self.find(another),
         }
     }
 
+    /// Keeps a lane for the calling thread's next record.
+    #[inline(always)]
+    pub(crate) fn keep(producer: Box<Producer>) {
+        // Of a thread that is being torn down the lane closes now.
+        MINE.try_with(|mine| mine.set(Some(producer))).ok();
+    }
+
+    /// This thread's lane, where it is not the one that was used last. Recording inside of recording does not
+    /// happen; if it did, it would get a lane of its own.
     #[cold]
     #[inline(never)]
-    fn with_another<R>(&self, act: &mut dyn FnMut(&mut Producer) -> R) -> R {
-        let found = MINE.try_with(|mine| mine.try_borrow_mut().ok().map(|mut mine| act(self.find(&mut mine))));
-        match found {
-            Ok(Some(result)) => result,
-            // The thread is being torn down. Recording inside of recording does not happen; if it did, it would not
-            // lose the record either.
-            _ => act(&mut self.register()),
-        }
-    }
-
-    fn find<'m>(&self, mine: &'m mut Mine) -> &'m mut Producer {
-        mine.others.retain(|(_, producer)| !producer.is_abandoned());
-        if mine.first.as_ref().is_some_and(|(_, producer)| producer.is_abandoned()) {
-            mine.first = None;
-        }
-        let at = mine.others.iter().position(|(id, _)| *id == self.id);
-        match (at, &mut mine.first) {
-            (Some(at), _) => &mut mine.others[at].1,
-            (None, first @ None) => &mut first.insert((self.id, self.register())).1,
-            (None, Some(_)) => {
-                mine.others.push((self.id, self.register()));
-                let last = mine.others.len() - 1;
-                &mut mine.others[last].1
-            }
-        }
+    fn find(&self, another: Option<Box<Producer>>) -> Box<Producer> {
+        let found = OTHERS.try_with(|others| {
+            let mut others = others.try_borrow_mut().ok()?;
+            others.extend(another);
+            others.retain(|producer| !producer.is_abandoned());
+            let at = others.iter().position(|producer| producer.recorder() == self.id)?;
+            Some(others.swap_remove(at))
+        });
+        found.ok().flatten().unwrap_or_else(|| Box::new(self.register()))
     }
 
     fn register(&self) -> Producer {
-        let (producer, consumer) = lane(self.limit);
+        let (producer, consumer) = lane(self.id, self.limit);
         self.consumers.lock().unwrap_or_else(PoisonError::into_inner).push(consumer);
         producer
     }
@@ -127,7 +111,12 @@ mod tests {
     const RECORD: Set<'_> = Set(SpanId([1; 8]), &[]);
 
     fn append(lanes: &Lanes) -> Result<(), Full> {
-        lanes.with(|producer| producer.append(RECORD.size(), false, |space| RECORD.write(space))).map(drop)
+        let mut producer = lanes.mine();
+        let (space, _) = producer.reserve(RECORD.size(), false)?;
+        RECORD.write(space);
+        producer.commit(RECORD.size());
+        Lanes::keep(producer);
+        Ok(())
     }
 
     fn count(lanes: &Lanes) -> usize {
@@ -194,6 +183,6 @@ mod tests {
             append(&lanes).unwrap();
             lanes.abandon();
         }
-        MINE.with(|mine| assert!(mine.borrow().others.len() <= 2));
+        OTHERS.with(|others| assert!(others.borrow().len() <= 2));
     }
 }

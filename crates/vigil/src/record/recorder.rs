@@ -184,15 +184,26 @@ impl Recorder {
         self.closed.load(Ordering::Relaxed)
     }
 
-    /// Appends a record made for the calling thread's lane, whose number `record` is handed. Answers with that
+    /// Appends a record made by `record` for the calling thread's lane, whose number it is handed. Answers with that
     /// number, or `None` when the record did not fit.
+    ///
+    /// No closure does the writing: a closure of several callers is a function of its own, and keys and lengths are
+    /// no constants there.
     #[inline(always)]
-    fn append<W: Write>(&self, refused: &AtomicU64, always: bool, record: impl Fn(u32) -> W) -> Option<u32> {
-        let (appended, lane) = self.lanes.with(|producer| {
-            let lane = producer.number();
-            let record = record(lane);
-            (producer.append(record.size(), always, |space| record.write(space)), lane)
-        });
+    fn append<W: Write>(&self, refused: &AtomicU64, always: bool, record: impl FnOnce(u32) -> W) -> Option<u32> {
+        let mut producer = self.lanes.mine();
+        let lane = producer.number();
+        let record = record(lane);
+        let size = record.size();
+        let appended = match producer.reserve(size, always) {
+            Ok((space, appended)) => {
+                record.write(space);
+                producer.commit(size);
+                Ok(appended)
+            }
+            Err(full) => Err(full),
+        };
+        Lanes::keep(producer);
         match appended {
             Ok(Appended::Here) => Some(lane),
             outcome => self.settle(outcome, refused).then_some(lane),
@@ -247,7 +258,9 @@ impl Recorder {
     /// Says that a span below `home`'s begins in the calling thread.
     #[inline]
     pub(crate) fn touch(&self, home: &Home) {
-        home.touched_from(self.lanes.with(|producer| producer.number()));
+        let producer = self.lanes.mine();
+        home.touched_from(producer.number());
+        Lanes::keep(producer);
     }
 
     /// Records an event; `home` is that of the span it happened in, where its handle is at hand.
@@ -305,8 +318,14 @@ impl Recorder {
         std::mem::take(&mut *self.facts.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    #[inline]
+    #[inline(never)]
     pub(crate) fn sampled_flag(&self, trace: TraceId, parent: Option<bool>) -> u8 {
         if self.sampler.keep(trace, parent) { FLAG_SAMPLED } else { 0 }
+    }
+
+    /// The flags of a span below one of this recorder's.
+    #[inline(always)]
+    pub(crate) fn flags_below(&self, trace: TraceId, parent: bool) -> u8 {
+        if self.sampler.parent_based { u8::from(parent) * FLAG_SAMPLED } else { self.sampled_flag(trace, Some(parent)) }
     }
 }

@@ -7,7 +7,7 @@ use crate::record::{Home, Recorder};
 use crate::settings::{Carrier, name};
 use std::time::Duration;
 use vigil_core::contract::{EventKind, Key, SpanKind, attr};
-use vigil_core::id::{SpanContext, SpanId};
+use vigil_core::id::{SpanContext, SpanId, TraceId};
 use vigil_core::vocab::{EconomicMode, ErrorType, OperatingMode, Severity};
 
 /// A span that has started: the part that is the same for every kind.
@@ -140,6 +140,7 @@ impl Span {
         }
     }
 
+    /// Starts a span below `parent`, or at the root of a trace.
     #[inline(always)]
     pub(crate) fn start(
         recorder: &'static Recorder,
@@ -148,22 +149,28 @@ impl Span {
         target: &str,
         attributes: &[AttrRef<'_>],
     ) -> Self {
-        let span = recorder.ids.span_id();
         let trace = match parent.context {
             Some(context) => context.trace_id,
             None => recorder.ids.trace_id(),
         };
         let flags = recorder.sampled_flag(trace, parent.sampled);
+        let above = parent.context.map_or(SpanId([0; 8]), |context| context.span_id);
+        Self::record_start(recorder, trace, above, flags, kind, target, attributes)
+    }
+
+    #[inline(always)]
+    fn record_start(
+        recorder: &'static Recorder,
+        trace: TraceId,
+        parent: SpanId,
+        flags: u8,
+        kind: SpanKind,
+        target: &str,
+        attributes: &[AttrRef<'_>],
+    ) -> Self {
+        let span = recorder.ids.span_id();
         let started = recorder.clock.ticks();
-        let fields = StartFields {
-            trace,
-            span,
-            parent: parent.context.map(|context| context.span_id),
-            kind,
-            flags,
-            time: started,
-            target,
-        };
+        let fields = StartFields { trace, span, parent, kind, flags, time: started, target };
         let home = recorder.start(fields, attributes);
         Self {
             recorder: home.is_some().then_some(recorder),
@@ -236,7 +243,11 @@ impl Span {
         attributes: &impl for<'v> Fn(&'v A) -> [AttrRef<'v>; N],
     ) {
         let Some(recorder) = self.recorder else { return };
-        *child = Span::start(recorder, self.as_parent(), kind, target, &attributes(values));
+        // What is recorded has a context, and where the parent's decision counts, it was made.
+        let context = self.place.context;
+        let flags = recorder.flags_below(context.trace_id, self.is_sampled());
+        *child =
+            Self::record_start(recorder, context.trace_id, context.span_id, flags, kind, target, &attributes(values));
         self.home.begun_below(&child.home);
     }
 
@@ -244,11 +255,6 @@ impl Span {
     pub(crate) fn elapsed(&self) -> Option<Duration> {
         let clock = &self.recorder?.clock;
         Some(clock.between(self.started, clock.ticks()))
-    }
-
-    #[inline(always)]
-    fn as_parent(&self) -> Parent {
-        Parent { context: self.has_context().then_some(self.place.context), sampled: Some(self.is_sampled()) }
     }
 
     #[inline(always)]
@@ -554,7 +560,7 @@ impl Span {
 }
 
 /// What a span has for a context when telemetry is off and nothing is above it.
-const NO_CONTEXT: SpanContext = SpanContext { trace_id: vigil_core::id::TraceId([0; 16]), span_id: SpanId([0; 8]) };
+const NO_CONTEXT: SpanContext = SpanContext { trace_id: TraceId([0; 16]), span_id: SpanId([0; 8]) };
 
 impl Drop for Span {
     #[inline(always)]
