@@ -92,6 +92,8 @@ struct Shared {
 pub(crate) struct Producer {
     /// Whose lane it is.
     recorder: u64,
+    /// Whether it is for one record only.
+    last: bool,
     /// Tells this lane from every other of the process.
     number: u32,
     chunk: *mut Chunk,
@@ -135,7 +137,7 @@ pub(crate) enum Appended {
 static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(1);
 
 /// A lane of `recorder` that may hold `limit` bytes, or one chunk where that is more. It is empty: the first record makes its first chunk.
-pub(crate) fn lane(recorder: u64, limit: usize) -> (Producer, Consumer) {
+pub(crate) fn lane(recorder: u64, limit: usize, last: bool) -> (Producer, Consumer) {
     let chunk = Chunk::empty();
     let shared = Arc::new(Shared {
         head: AtomicPtr::new(chunk),
@@ -147,6 +149,7 @@ pub(crate) fn lane(recorder: u64, limit: usize) -> (Producer, Consumer) {
     });
     let producer = Producer {
         recorder,
+        last,
         number: NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed),
         chunk,
         used: 0,
@@ -164,6 +167,12 @@ impl Producer {
     #[inline(always)]
     pub(crate) fn recorder(&self) -> u64 {
         self.recorder
+    }
+
+    /// Whether it is for one record only.
+    #[inline(always)]
+    pub(crate) fn is_last(&self) -> bool {
+        self.last
     }
 
     /// Tells this lane from every other.
@@ -261,11 +270,21 @@ impl Producer {
     }
 }
 
+impl Producer {
+    /// Says that nothing more will be appended: the consumer goes when it has read the rest.
+    pub(crate) fn close(&mut self) {
+        // SAFETY: the spare chunks are the producer's.
+        unsafe { free_list(std::mem::replace(&mut self.spare, ptr::null_mut())) };
+        self.capacity = 0;
+        self.used = 0;
+        self.limit = 0;
+        self.shared.closed.store(true, Ordering::Release);
+    }
+}
+
 impl Drop for Producer {
     fn drop(&mut self) {
-        // SAFETY: the spare chunks are the producer's.
-        unsafe { free_list(self.spare) };
-        self.shared.closed.store(true, Ordering::Release);
+        self.close();
     }
 }
 

@@ -9,7 +9,7 @@ fn explore(work: impl Fn() + Sync + Send + 'static) {
 #[test]
 fn everything_appended_is_read_once_in_order_over_chunks_that_come_back() {
     explore(|| {
-        let (mut producer, mut consumer) = lane(1, 1 << 20);
+        let (mut producer, mut consumer) = lane(1, 1 << 20, false);
         let thread = loom::thread::spawn(move || {
             for byte in 0..4_u8 {
                 producer.append(&[byte, byte], false).unwrap();
@@ -26,7 +26,7 @@ fn everything_appended_is_read_once_in_order_over_chunks_that_come_back() {
 #[test]
 fn a_consumer_that_goes_first_leaves_nothing_behind() {
     explore(|| {
-        let (mut producer, mut consumer) = lane(1, 1 << 20);
+        let (mut producer, mut consumer) = lane(1, 1 << 20, false);
         let thread = loom::thread::spawn(move || {
             for byte in 0..3_u8 {
                 producer.append(&[byte], false).unwrap();

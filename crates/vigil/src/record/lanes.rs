@@ -24,10 +24,28 @@ pub(crate) struct Lanes {
 }
 
 thread_local! {
-    /// This thread's lane in the recorder it recorded to last. Taken out while it is used.
-    static MINE: Cell<Option<Box<Producer>>> = const { Cell::new(None) };
-    /// Its lanes in others.
-    static OTHERS: RefCell<Vec<Box<Producer>>> = const { RefCell::new(Vec::new()) };
+    /// This thread's lane in the recorder it recorded to last. Taken out while it is used. A plain reference, since
+    /// a thread-local that is dropped costs a check every time: [`LEAVING`] does that.
+    static MINE: Cell<Option<&'static mut Producer>> = const { Cell::new(None) };
+    /// Its lanes in other recorders; all of its lanes are closed when this is dropped.
+    static LEAVING: Leaving = const { Leaving(RefCell::new(Vec::new())) };
+}
+
+/// Producers whose threads are gone, to be used again. There are never more than there were threads at a time.
+static SPARE: Mutex<Vec<&'static mut Producer>> = Mutex::new(Vec::new());
+
+struct Leaving(RefCell<Vec<&'static mut Producer>>);
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        self.0.get_mut().drain(..).chain(MINE.take()).for_each(leave);
+    }
+}
+
+/// Closes a lane and keeps the memory of its producer for another.
+fn leave(producer: &'static mut Producer) {
+    producer.close();
+    SPARE.lock().unwrap_or_else(PoisonError::into_inner).push(producer);
 }
 
 impl Lanes {
@@ -37,9 +55,9 @@ impl Lanes {
 
     /// The calling thread's lane. It is [kept](Self::keep) for the next record when it was used.
     #[inline(always)]
-    pub(crate) fn mine(&self) -> Box<Producer> {
+    pub(crate) fn mine(&self) -> &'static mut Producer {
         // Nearly every thread records to one recorder.
-        match MINE.try_with(Cell::take).ok().flatten() {
+        match MINE.take() {
             Some(producer) if producer.recorder() == self.id => producer,
             another => self.find(another),
         }
@@ -47,30 +65,45 @@ impl Lanes {
 
     /// Keeps a lane for the calling thread's next record.
     #[inline(always)]
-    pub(crate) fn keep(producer: Box<Producer>) {
-        // Of a thread that is being torn down the lane closes now.
-        MINE.try_with(|mine| mine.set(Some(producer))).ok();
+    pub(crate) fn keep(producer: &'static mut Producer) {
+        if producer.is_last() {
+            leave(producer);
+        } else {
+            MINE.set(Some(producer));
+        }
     }
 
     /// This thread's lane, where it is not the one that was used last. Recording inside of recording does not
     /// happen; if it did, it would get a lane of its own.
     #[cold]
     #[inline(never)]
-    fn find(&self, another: Option<Box<Producer>>) -> Box<Producer> {
-        let found = OTHERS.try_with(|others| {
-            let mut others = others.try_borrow_mut().ok()?;
-            others.extend(another);
-            others.retain(|producer| !producer.is_abandoned());
+    fn find(&self, mut another: Option<&'static mut Producer>) -> &'static mut Producer {
+        let found = LEAVING.try_with(|leaving| {
+            let mut others = leaving.0.try_borrow_mut().ok()?;
+            others.extend(another.take());
+            others.extract_if(.., |producer| producer.is_abandoned()).for_each(leave);
             let at = others.iter().position(|producer| producer.recorder() == self.id)?;
             Some(others.swap_remove(at))
         });
-        found.ok().flatten().unwrap_or_else(|| Box::new(self.register()))
+        another.into_iter().for_each(leave);
+        match found {
+            Ok(Some(producer)) => producer,
+            Ok(None) => self.register(false),
+            // The thread is being torn down: nothing will close the lane after this record.
+            Err(_) => self.register(true),
+        }
     }
 
-    fn register(&self) -> Producer {
-        let (producer, consumer) = lane(self.id, self.limit);
+    fn register(&self, last: bool) -> &'static mut Producer {
+        let (producer, consumer) = lane(self.id, self.limit, last);
         self.consumers.lock().unwrap_or_else(PoisonError::into_inner).push(consumer);
-        producer
+        match SPARE.lock().unwrap_or_else(PoisonError::into_inner).pop() {
+            Some(spare) => {
+                *spare = producer;
+                spare
+            }
+            None => Box::leak(Box::new(producer)),
+        }
     }
 
     /// Hands every lane's records to `read`, one thread after the other.
@@ -111,7 +144,7 @@ mod tests {
     const RECORD: Set<'_> = Set(SpanId([1; 8]), &[]);
 
     fn append(lanes: &Lanes) -> Result<(), Full> {
-        let mut producer = lanes.mine();
+        let producer = lanes.mine();
         let (space, _) = producer.reserve(RECORD.size(), false)?;
         RECORD.write(space);
         producer.commit(RECORD.size());
@@ -183,6 +216,6 @@ mod tests {
             append(&lanes).unwrap();
             lanes.abandon();
         }
-        OTHERS.with(|others| assert!(others.borrow().len() <= 2));
+        LEAVING.with(|leaving| assert!(leaving.0.borrow().len() <= 2));
     }
 }

@@ -191,7 +191,7 @@ impl Recorder {
     /// no constants there.
     #[inline(always)]
     fn append<W: Write>(&self, refused: &AtomicU64, always: bool, record: impl FnOnce(u32) -> W) -> Option<u32> {
-        let mut producer = self.lanes.mine();
+        let producer = self.lanes.mine();
         let lane = producer.number();
         let record = record(lane);
         let size = record.size();
