@@ -256,10 +256,9 @@ impl Add for Usage {
     fn add(self, other: Usage) -> Usage {
         let mut sum = self.fields();
         for (left, right) in sum.iter_mut().zip(other.fields()) {
-            *left = match (*left, right) {
-                (None, None) => None,
-                (left, right) => Some(left.unwrap_or(0).saturating_add(right.unwrap_or(0))),
-            };
+            if let Some(right) = right {
+                *left = Some(left.unwrap_or(0).saturating_add(right));
+            }
         }
         Self::from_fields(sum).consistent()
     }

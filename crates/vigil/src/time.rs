@@ -22,11 +22,28 @@ fn parts(time: UnixNanos) -> (u64, u64, u64, u64, u64) {
     (seconds / 86_400, of_day / 3600, of_day / 60 % 60, of_day % 60, time.0 % 1_000_000_000)
 }
 
-/// `2026-11-21T01:15:09.084000000Z`.
-pub(crate) fn rfc3339(time: UnixNanos) -> String {
+/// The length of [`rfc3339`].
+pub(crate) const RFC3339_BYTES: usize = 30;
+
+/// `2026-11-21T01:15:09.084000000Z`. Years up to 2554 is what 64 bits of nanoseconds reach.
+pub(crate) fn rfc3339(time: UnixNanos) -> [u8; RFC3339_BYTES] {
     let (days, hour, minute, second, nanos) = parts(time);
     let (year, month, day) = civil(days as i64);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{nanos:09}Z")
+    let mut text = *b"0000-00-00T00:00:00.000000000Z";
+    let mut put = |at: std::ops::Range<usize>, mut number: u64| {
+        for digit in text[at].iter_mut().rev() {
+            *digit = b'0' + (number % 10) as u8;
+            number /= 10;
+        }
+    };
+    put(0..4, year as u64);
+    put(5..7, u64::from(month));
+    put(8..10, u64::from(day));
+    put(11..13, hour);
+    put(14..16, minute);
+    put(17..19, second);
+    put(20..29, nanos);
+    text
 }
 
 /// `01:15:09.084`, UTC.
@@ -62,7 +79,7 @@ mod tests {
             (951_782_400_000_000_000, "2000-02-29T00:00:00.000000000Z"),
             (1_795_223_709_084_000_001, "2026-11-21T01:15:09.084000001Z"),
         ] {
-            assert_eq!(rfc3339(UnixNanos(nanos)), text);
+            assert_eq!(rfc3339(UnixNanos(nanos)), text.as_bytes());
         }
         assert_eq!(clock_time(UnixNanos(1_795_223_709_084_000_001)), "01:15:09.084");
     }

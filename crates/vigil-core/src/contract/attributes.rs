@@ -102,27 +102,32 @@ impl fmt::Display for Source {
 
 impl Key {
     /// What the contract says about it.
+    #[inline]
     pub fn def(self) -> &'static KeyDef {
         // Keys are made from the table's own indices, so that the index always exists.
         &table::TABLE[usize::from(self.0)]
     }
 
     /// The name on the wire.
+    #[inline]
     pub fn name(self) -> &'static str {
         self.def().name
     }
 
     /// Whether its value is free text, which passes the content gate only.
+    #[inline]
     pub fn is_text(self) -> bool {
         self.def().class == Class::Text
     }
 
     /// Its place in the table; stable within one version of Vigil, never written to disk.
+    #[inline]
     pub const fn index(self) -> u16 {
         self.0
     }
 
     /// The key at this place.
+    #[inline]
     pub fn from_index(index: u16) -> Option<Self> {
         (usize::from(index) < table::TABLE.len()).then_some(Self(index))
     }

@@ -7,12 +7,14 @@ macro_rules! indexed {
     ($type:ident, $def:ident, $id:ident) => {
         impl $type {
             /// What the contract says about it.
+            #[inline]
             pub fn def(self) -> &'static $def {
                 // The tables are built from the same list as the enum, so that the index always exists.
                 &TABLE[usize::from(self.index())]
             }
 
             /// Its stable name in files and on the wire.
+            #[inline]
             pub fn id(self) -> &'static str {
                 self.def().$id
             }
@@ -23,11 +25,13 @@ macro_rules! indexed {
             }
 
             /// Its place in the table; stable within one version of Vigil, never written to disk.
+            #[inline]
             pub const fn index(self) -> u8 {
                 self as u8
             }
 
             /// The kind at this place.
+            #[inline]
             pub fn from_index(index: u8) -> Option<Self> {
                 ALL.get(usize::from(index)).copied()
             }

@@ -208,7 +208,7 @@ impl Assembler {
         self.joiner.roll_up(&span, below, call.as_ref());
         let exception = complete::exception_of(&span);
         let own = below.map(|below| below.own).unwrap_or_default();
-        derive::span(&mut self.series, &span, Some(own), self.compat);
+        derive::span(&mut self.series, &span, Some(own), call.as_ref().map(|call| call.usage), self.compat);
         self.hand_on(&mut span, Place { depth: open.depth, number: open.number, sampled: open.sampled }, now);
         if let Some(exception) = exception {
             self.event(exception, now);
@@ -246,7 +246,7 @@ impl Assembler {
                 let below = span.parent.and_then(|parent| self.foreign.get(&parent)).map(|depth| depth + 1);
                 let depth = self.foreign.remove(&span.context.span_id).or(below).unwrap_or(0);
                 complete::common(&mut span, self.originator);
-                derive::span(&mut self.series, &span, None, self.compat);
+                derive::span(&mut self.series, &span, None, None, self.compat);
                 let inherited = self.parent.filter(|parent| parent.context.trace_id == span.context.trace_id);
                 let sampled = self.recorder.sampler.keep(span.context.trace_id, inherited.map(|parent| parent.sampled));
                 self.hand_on(&mut span, Place { depth, number: u64::MAX, sampled }, now);

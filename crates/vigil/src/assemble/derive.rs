@@ -8,8 +8,8 @@ use vigil_core::usage::Usage;
 use vigil_core::vocab::{Modality, OutcomeWord, ToolStatus};
 
 /// Takes `span` into the metrics. `own` are an agent's calls without those of agents below it, where they were
-/// counted; `compat` also feeds the deprecated metrics.
-pub(crate) fn span(series: &mut Series, span: &SpanData<'_>, own: Option<Own>, compat: bool) {
+/// counted, `usage` what a model call used, where that was read already; `compat` also feeds the deprecated metrics.
+pub(crate) fn span(series: &mut Series, span: &SpanData<'_>, own: Option<Own>, usage: Option<Usage>, compat: bool) {
     let seconds = span.duration().as_secs_f64();
     let at = &span.attributes;
     let mut series = series.at(at);
@@ -20,11 +20,12 @@ pub(crate) fn span(series: &mut Series, span: &SpanData<'_>, own: Option<Own>, c
             if let Some(AnyValue::Double(first)) = at.get(attr::GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK) {
                 one(Metric::InferenceTimeToFirstChunk, *first);
             }
-            tokens(&mut series);
+            let usage = usage.unwrap_or_else(|| Usage::of_call(at));
+            tokens(&mut series, usage);
             cost(&mut series);
             if compat {
                 series.record(Metric::OperationDuration, None, seconds);
-                compat_tokens(&mut series);
+                compat_tokens(&mut series, usage);
             }
         }
         SpanKind::Embeddings
@@ -105,8 +106,7 @@ pub(crate) fn event(series: &mut Series, event: &EventData<'_>) {
 }
 
 /// The conventions count every call, with 0 for what the provider did not say.
-fn tokens(series: &mut SeriesAt<'_, '_>) {
-    let usage = Usage::of_call(series.attributes());
+fn tokens(series: &mut SeriesAt<'_, '_>, usage: Usage) {
     let modality = Some((attr::GEN_AI_TOKEN_MODALITY, Modality::Unknown.as_str()));
     let mut count = |metric: Metric, tokens: Option<u64>| {
         series.record(metric, modality, tokens.unwrap_or(0) as f64);
@@ -130,8 +130,7 @@ fn tokens(series: &mut SeriesAt<'_, '_>) {
     }
 }
 
-fn compat_tokens(series: &mut SeriesAt<'_, '_>) {
-    let usage = Usage::of_call(series.attributes());
+fn compat_tokens(series: &mut SeriesAt<'_, '_>, usage: Usage) {
     for (word, tokens) in [("input", usage.input()), ("output", usage.output())] {
         if let Some(tokens) = tokens {
             series.record(Metric::ClientTokenUsage, Some((attr::GEN_AI_TOKEN_TYPE, word)), tokens as f64);

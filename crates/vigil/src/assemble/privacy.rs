@@ -73,6 +73,11 @@ fn details<'a>(span: &SpanData<'a>, gate: Gate) -> EventData<'a> {
 }
 
 fn filter(attributes: &mut AttributeSet<'_>, place: Place, gate: Gate) {
+    // Most spans carry words, names and numbers alone, and none of them long.
+    let harmless = |key: Key, value: &AnyValue<'_>| key.def().class != Class::Text && !is_longer(value, NAME_BYTES);
+    if attributes.iter().all(|(key, value)| harmless(key, value)) && attributes.custom().next().is_none() {
+        return;
+    }
     let mut cut = 0;
     attributes.retain_mut(|key, value| keep(key, value, place, gate, &mut cut));
     attributes.retain_custom_mut(|_, value| {
@@ -99,6 +104,14 @@ fn keep(key: Key, value: &mut AnyValue<'_>, place: Place, gate: Gate, cut: &mut 
         limit(value, bytes, cut);
     }
     open
+}
+
+fn is_longer(value: &AnyValue<'_>, max: usize) -> bool {
+    match value {
+        AnyValue::Str(text) => text.len() > max,
+        AnyValue::StrList(list) => list.iter().any(|text| text.len() > max),
+        _ => false,
+    }
 }
 
 fn limit(value: &mut AnyValue<'_>, max: usize, cut: &mut u64) {

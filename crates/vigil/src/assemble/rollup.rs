@@ -133,7 +133,7 @@ impl Rollup {
 #[derive(Clone, Debug)]
 pub(crate) struct CallCost<'a> {
     model: Cow<'a, str>,
-    usage: Usage,
+    pub(crate) usage: Usage,
     pub(crate) cost: Cost,
 }
 

@@ -1,9 +1,9 @@
 //! The metrics store: series by metric and attributes, bounded in number.
 //!
 //! A metric keeps at most 2000 series ([`SERIES_MAX`]); what is beyond goes to one series without attributes, so
-//! that totals stay true. The labels of a span are hashed once, for all metrics it goes into; a value for a series
-//! that exists then costs a sum over the metric's labels and no allocation. Series are told apart by 64 bits of a
-//! hash with a random key: that two of 2000 meet has a chance of one in 10^13.
+//! that totals stay true. The labels of a span are hashed once, for all metrics it goes into; where spans with the
+//! same labels came before, the series they went into are known, and a value costs no search and no allocation.
+//! Series are told apart by 64 bits of a hash with a random key: that two of 2000 meet has a chance of one in 10^13.
 
 use crate::encode::{HistogramValue, MetricSeries, PointValue, Temporality};
 use std::collections::HashMap;
@@ -17,21 +17,35 @@ const SERIES_MAX: usize = 2000;
 /// A word for an attribute that the span does not carry itself.
 pub(crate) type Extra = Option<(Key, &'static str)>;
 
+/// Sets of labels whose series are remembered.
+const REMEMBERED_MAX: usize = 1024;
+
 #[derive(Debug)]
 pub(crate) struct Series {
     started: UnixNanos,
     temporality: Temporality,
     /// By [`Metric::index`].
-    by_metric: Vec<ByLabels>,
+    by_metric: Vec<OfMetric>,
     /// Whether a key is a label of any metric, by [`Key::index`].
     is_label: Vec<bool>,
     /// The hashes of the labels at hand, by [`Key::index`]; 0 for those that are absent.
     hashes: Vec<u64>,
     random: foldhash::fast::RandomState,
+    /// Which series values with these labels went into, by the sum of the labels' hashes.
+    remembered: HashMap<u64, Places, BuildHasherDefault<Given>>,
 }
 
-/// Series by the hash of their labels.
-type ByLabels = HashMap<u64, One, BuildHasherDefault<Given>>;
+/// The place of a metric's series, by [`Metric::index`]; [`NOWHERE`] where it was not looked for yet.
+type Places = Box<[u32]>;
+
+const NOWHERE: u32 = u32::MAX;
+
+/// The series of one metric, and their places by the hash of their labels.
+#[derive(Debug, Default)]
+struct OfMetric {
+    places: HashMap<u64, u32, BuildHasherDefault<Given>>,
+    all: Vec<One>,
+}
 
 #[derive(Debug)]
 struct One {
@@ -57,6 +71,9 @@ impl Hasher for Given {
 pub(crate) struct SeriesAt<'s, 'a> {
     series: &'s mut Series,
     at: &'s AttributeSet<'a>,
+    /// The sum of the labels' hashes, and where values with these labels go. Put back in the end.
+    labels: u64,
+    places: Places,
 }
 
 impl Drop for SeriesAt<'_, '_> {
@@ -64,6 +81,16 @@ impl Drop for SeriesAt<'_, '_> {
         for (key, _) in self.at.iter() {
             if let Some(hash) = self.series.hashes.get_mut(usize::from(key.index())) {
                 *hash = 0;
+            }
+        }
+        let places = std::mem::take(&mut self.places);
+        match self.series.remembered.get_mut(&self.labels) {
+            Some(place) => *place = places,
+            None => {
+                if self.series.remembered.len() >= REMEMBERED_MAX {
+                    self.series.remembered.clear();
+                }
+                self.series.remembered.insert(self.labels, places);
             }
         }
     }
@@ -79,7 +106,8 @@ impl Series {
         Self {
             started,
             temporality,
-            by_metric: Metric::all().map(|_| ByLabels::default()).collect(),
+            by_metric: Metric::all().map(|_| OfMetric::default()).collect(),
+            remembered: HashMap::default(),
             is_label,
             hashes: vec![0; keys],
             random: foldhash::fast::RandomState::default(),
@@ -88,15 +116,21 @@ impl Series {
 
     /// Gets ready for values of a span or event with these attributes.
     pub(crate) fn at<'s, 'a>(&'s mut self, at: &'s AttributeSet<'a>) -> SeriesAt<'s, 'a> {
+        let mut labels = 0_u64;
         for (key, value) in at.iter() {
             let index = usize::from(key.index());
             if self.is_label.get(index) == Some(&true)
                 && let Some(hash) = hash(&self.random, key, value)
             {
                 self.hashes[index] = hash;
+                labels = labels.wrapping_add(hash);
             }
         }
-        SeriesAt { series: self, at }
+        let places = match self.remembered.get_mut(&labels) {
+            Some(places) => std::mem::take(places),
+            None => vec![NOWHERE; self.by_metric.len()].into(),
+        };
+        SeriesAt { series: self, at, labels, places }
     }
 
     /// Every series at `now`, sorted by metric and labels. With delta temporality counting starts anew.
@@ -106,7 +140,7 @@ impl Series {
         for (metric, series) in Metric::all().zip(&mut self.by_metric) {
             let gauge = matches!(metric.def().instrument, Instrument::Gauge);
             let first = all.len();
-            all.extend(series.values().map(|one| MetricSeries {
+            all.extend(series.all.iter().map(|one| MetricSeries {
                 metric,
                 attributes: one.labels.clone(),
                 start: if gauge { now } else { start },
@@ -115,10 +149,11 @@ impl Series {
             }));
             all[first..].sort_by_cached_key(|one| format!("{:?}", one.attributes));
             if self.temporality == Temporality::Delta && !gauge {
-                series.clear();
+                *series = OfMetric::default();
             }
         }
         if self.temporality == Temporality::Delta {
+            self.remembered.clear();
             self.started = now;
         }
         all
@@ -135,7 +170,19 @@ impl<'s, 'a> SeriesAt<'s, 'a> {
     /// that the contract gives the metric, and `extra`.
     pub(crate) fn record(&mut self, metric: Metric, extra: Extra, value: f64) {
         let def = metric.def();
-        let Some(point) = self.point(metric, extra) else { return };
+        let index = usize::from(metric.index());
+        // The one metric that is recorded with several words for a span is looked for every time.
+        let known = self.places.get(index).copied().filter(|place| *place != NOWHERE && !def.is_compat());
+        let place = match known {
+            Some(place) => place,
+            None => {
+                let place = self.place(metric, extra);
+                self.places[index] = place;
+                place
+            }
+        };
+        let Some(one) = self.series.by_metric[index].all.get_mut(place as usize) else { return };
+        let point = &mut one.point;
         let replaces = matches!(def.instrument, Instrument::Gauge);
         match point {
             PointValue::Int(number) => {
@@ -154,23 +201,21 @@ impl<'s, 'a> SeriesAt<'s, 'a> {
         }
     }
 
-    /// The point of the series these labels belong to; a new one where there is none yet.
-    fn point(&mut self, metric: Metric, extra: Extra) -> Option<&mut PointValue> {
+    /// The place of the series these labels belong to; a new one where there is none yet.
+    fn place(&mut self, metric: Metric, extra: Extra) -> u32 {
         let hashes = &self.series.hashes;
-        let sum = |sum: u64, key: &Key| sum.wrapping_add(hashes.get(usize::from(key.index())).copied().unwrap_or(0));
-        let mut id = metric.def().attributes.iter().fold(0, sum);
+        let hash_of = |key: &Key| hashes.get(usize::from(key.index())).copied().unwrap_or(0);
+        let mut id = metric.def().attributes.iter().fold(0_u64, |sum, key| sum.wrapping_add(hash_of(key)));
         if let Some((key, word)) = extra {
-            id = id.wrapping_sub(sum(0, &key)).wrapping_add(hash_word(&self.series.random, key, word));
+            id = id.wrapping_sub(hash_of(&key)).wrapping_add(hash_word(&self.series.random, key, word));
         }
-        let series = self.series.by_metric.get_mut(usize::from(metric.index()))?;
-        if series.len() >= SERIES_MAX && !series.contains_key(&id) {
-            let rest = series.entry(OVERFLOW);
-            return Some(&mut rest.or_insert_with(|| One { labels: Vec::new(), point: new_point(metric) }).point);
-        }
-        let one = series
-            .entry(id)
-            .or_insert_with(|| One { labels: labels(metric, self.at, extra), point: new_point(metric) });
-        Some(&mut one.point)
+        let series = &mut self.series.by_metric[usize::from(metric.index())];
+        let full = series.all.len() >= SERIES_MAX && !series.places.contains_key(&id);
+        *series.places.entry(if full { OVERFLOW } else { id }).or_insert_with(|| {
+            let labels = if full { Vec::new() } else { labels(metric, self.at, extra) };
+            series.all.push(One { labels, point: new_point(metric) });
+            series.all.len() as u32 - 1
+        })
     }
 }
 

@@ -28,7 +28,10 @@ pub(super) fn write_event(out: &mut Vec<u8>, event: &EventData<'_>, options: &En
         proto::uint(out, field::SEVERITY_NUMBER, event.severity as u64);
         let mut writer = AttributeWriter::new(field::ATTRIBUTES, options.event_limits);
         for (key, value) in event.attributes.iter() {
-            writer.write(out, key.name(), value);
+            writer.write(out, key, value);
+        }
+        for (name, value) in event.attributes.custom() {
+            writer.write_custom(out, name, value);
         }
         if writer.dropped > 0 {
             proto::uint(out, field::DROPPED_ATTRIBUTES, u64::from(writer.dropped));

@@ -12,6 +12,7 @@ mod batch;
 pub mod json;
 mod logs;
 mod metrics;
+mod names;
 mod options;
 pub(crate) mod proto;
 mod resource;

@@ -13,6 +13,7 @@ const FIXED32: u64 = 5;
 // === Writing ===
 
 /// Appends `value` as a varint: 1 to 10 bytes.
+#[inline]
 pub(crate) fn varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);
@@ -22,27 +23,32 @@ pub(crate) fn varint(out: &mut Vec<u8>, mut value: u64) {
 }
 
 /// The number of bytes [`varint`] writes for `value`.
+#[inline]
 pub(crate) fn varint_len(value: u64) -> usize {
     (63 - (value | 1).leading_zeros() as usize) / 7 + 1
 }
 
+#[inline]
 fn tag(out: &mut Vec<u8>, field: u32, wire: u64) {
     varint(out, u64::from(field) << 3 | wire);
 }
 
 /// Appends an integer, a truth value or an enum, also when it is zero.
+#[inline]
 pub(crate) fn uint(out: &mut Vec<u8>, field: u32, value: u64) {
     tag(out, field, VARINT);
     varint(out, value);
 }
 
 /// Appends a `fixed64`, or an `sfixed64` by its bits.
+#[inline]
 pub(crate) fn fixed64(out: &mut Vec<u8>, field: u32, value: u64) {
     tag(out, field, FIXED64);
     out.extend_from_slice(&value.to_le_bytes());
 }
 
 /// Appends a `fixed32`.
+#[inline]
 pub(crate) fn fixed32(out: &mut Vec<u8>, field: u32, value: u32) {
     tag(out, field, FIXED32);
     out.extend_from_slice(&value.to_le_bytes());
@@ -54,12 +60,14 @@ pub(crate) fn double(out: &mut Vec<u8>, field: u32, value: f64) {
 }
 
 /// Appends bytes, a text or an encoded message, also when it is empty.
+#[inline]
 pub(crate) fn bytes(out: &mut Vec<u8>, field: u32, value: &[u8]) {
     delimited(out, field, value.len());
     out.extend_from_slice(value);
 }
 
 /// Appends the tag and length of a field whose `len` bytes the caller appends next.
+#[inline]
 pub(crate) fn delimited(out: &mut Vec<u8>, field: u32, len: usize) {
     tag(out, field, DELIMITED);
     varint(out, len as u64);

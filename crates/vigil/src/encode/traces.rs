@@ -38,7 +38,10 @@ pub(super) fn write_span(out: &mut Vec<u8>, span: &SpanData<'_>, options: &Encod
         if let Some(parent) = span.parent {
             proto::bytes(out, field::PARENT_SPAN_ID, &parent.0);
         }
-        proto::bytes(out, field::NAME, span.name().as_bytes());
+        span.kind.with_span_name(&span.attributes, &span.target, |parts| {
+            proto::delimited(out, field::NAME, parts.iter().map(|part| part.len()).sum());
+            parts.iter().for_each(|part| out.extend_from_slice(part.as_bytes()));
+        });
         proto::uint(out, field::KIND, span.kind.def().otlp_kind as u64);
         proto::fixed64(out, field::START_TIME, span.start.0);
         // A backend that sees an end of zero stores a span of 1970; an end before the start, a negative one.
@@ -57,21 +60,24 @@ pub(super) fn write_span(out: &mut Vec<u8>, span: &SpanData<'_>, options: &Encod
 fn attributes(out: &mut Vec<u8>, span: &SpanData<'_>, options: &EncodeOptions) {
     let mut writer = AttributeWriter::new(field::ATTRIBUTES, options.span_limits);
     for (key, value) in span.attributes.iter() {
-        writer.write(out, key.name(), value);
+        writer.write(out, key, value);
+    }
+    for (name, value) in span.attributes.custom() {
+        writer.write_custom(out, name, value);
     }
     match &span.outcome {
         Outcome::Error(error) if span.attributes.get(attr::ERROR_TYPE).is_none() => {
-            writer.write_str(out, attr::ERROR_TYPE.name(), error.as_str());
+            writer.write_str(out, attr::ERROR_TYPE, error.as_str());
         }
         Outcome::Cancelled if span.attributes.get(attr::VIGIL_OUTCOME).is_none() => {
-            writer.write_str(out, attr::VIGIL_OUTCOME.name(), OutcomeWord::Cancelled.as_str());
+            writer.write_str(out, attr::VIGIL_OUTCOME, OutcomeWord::Cancelled.as_str());
         }
         _ => {}
     }
     if options.compat
         && let Some(provider) = span.attributes.str(attr::GEN_AI_PROVIDER_NAME)
     {
-        writer.write_str(out, attr::GEN_AI_SYSTEM.name(), system_of(provider));
+        writer.write_str(out, attr::GEN_AI_SYSTEM, system_of(provider));
     }
     if writer.dropped > 0 {
         proto::uint(out, field::DROPPED_ATTRIBUTES, u64::from(writer.dropped));

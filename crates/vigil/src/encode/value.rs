@@ -1,7 +1,9 @@
 //! Attributes: `KeyValue` and `AnyValue`.
 
+use super::names::{Name, names};
 use super::options::AttributeLimits;
 use super::proto;
+use vigil_core::contract::Key;
 use vigil_core::fact::AnyValue;
 
 /// Field numbers of `AnyValue`.
@@ -17,6 +19,7 @@ mod any {
 pub(super) struct AttributeWriter {
     field: u32,
     limits: AttributeLimits,
+    names: &'static [Option<Name>],
     written: usize,
     /// How many attributes did not fit [`AttributeLimits::count`].
     pub(super) dropped: u32,
@@ -24,22 +27,68 @@ pub(super) struct AttributeWriter {
 
 impl AttributeWriter {
     pub(super) fn new(field: u32, limits: AttributeLimits) -> Self {
-        Self { field, limits, written: 0, dropped: 0 }
+        Self { field, limits, names: names(), written: 0, dropped: 0 }
     }
 
-    pub(super) fn write(&mut self, out: &mut Vec<u8>, key: &str, value: &AnyValue<'_>) {
-        if self.has_room() {
-            attribute(out, self.field, key, value, self.limits.value_chars);
+    /// Appends an attribute of the contract.
+    #[inline]
+    pub(super) fn write(&mut self, out: &mut Vec<u8>, key: Key, value: &AnyValue<'_>) {
+        if self.has_room() && !self.write_short(out, key, value) {
+            attribute(out, self.field, key.name(), value, self.limits.value_chars);
         }
     }
 
-    pub(super) fn write_str(&mut self, out: &mut Vec<u8>, key: &str, value: &str) {
+    /// Appends an attribute of the user's own.
+    pub(super) fn write_custom(&mut self, out: &mut Vec<u8>, name: &str, value: &AnyValue<'_>) {
         if self.has_room() {
-            let max_chars = self.limits.value_chars;
-            key_value(out, self.field, key, |out| text(out, value, max_chars));
+            attribute(out, self.field, name, value, self.limits.value_chars);
         }
     }
 
+    pub(super) fn write_str(&mut self, out: &mut Vec<u8>, key: Key, value: &str) {
+        self.write(out, key, &AnyValue::Str(value.into()));
+    }
+
+    /// Writes an attribute whose lengths all take one byte, as nearly all do: they are known before anything is
+    /// written, and nothing has to be moved. Answers whether it did.
+    #[inline]
+    fn write_short(&self, out: &mut Vec<u8>, key: Key, value: &AnyValue<'_>) -> bool {
+        let Some(Some(name)) = self.names.get(usize::from(key.index())) else { return false };
+        // `KeyValue { key, value: AnyValue { … } }`; `inner` is what AnyValue takes.
+        let head = |out: &mut Vec<u8>, inner: usize| {
+            let total = name.len() + 2 + inner;
+            let fits = total < 128;
+            if fits {
+                out.extend_from_slice(&[(self.field << 3 | 2) as u8, total as u8]);
+                name.write(out);
+            }
+            fits
+        };
+        match value {
+            AnyValue::Str(text) if self.limits.value_chars.is_none() => {
+                let len = text.len();
+                let fits = len < 128 && head(out, len + 2);
+                if fits {
+                    out.extend_from_slice(&[2 << 3 | 2, len as u8 + 2, (any::STRING << 3 | 2) as u8, len as u8]);
+                    out.extend_from_slice(text.as_bytes());
+                }
+                fits
+            }
+            AnyValue::Int(number) => {
+                let number = *number as u64;
+                let inner = 1 + proto::varint_len(number);
+                let fits = head(out, inner);
+                if fits {
+                    out.extend_from_slice(&[2 << 3 | 2, inner as u8, (any::INT << 3) as u8]);
+                    proto::varint(out, number);
+                }
+                fits
+            }
+            _ => false,
+        }
+    }
+
+    #[inline]
     fn has_room(&mut self) -> bool {
         let room = self.limits.count.is_none_or(|count| self.written < count);
         if room {

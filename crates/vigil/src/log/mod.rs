@@ -18,12 +18,12 @@ pub(crate) type Writer = Box<dyn Write + Send>;
 pub(crate) struct Log {
     format: Format,
     writer: Writer,
-    line: String,
 }
 
+/// The format, with the line that is being made.
 enum Format {
-    Pretty { color: bool },
-    Json,
+    Pretty { color: bool, line: String },
+    Json { line: Vec<u8> },
 }
 
 impl Log {
@@ -31,24 +31,24 @@ impl Log {
     pub(crate) fn new(format: LogFormat, color: bool, writer: Writer) -> Option<Self> {
         let format = match format {
             LogFormat::Off => return None,
-            LogFormat::Json => Format::Json,
-            LogFormat::Pretty => Format::Pretty { color },
+            LogFormat::Json => Format::Json { line: Vec::new() },
+            LogFormat::Pretty => Format::Pretty { color, line: String::new() },
         };
-        Some(Self { format, writer, line: String::new() })
+        Some(Self { format, writer })
     }
 
     pub(crate) fn started(&mut self, start: &SpanStart, depth: u16) {
-        match self.format {
-            Format::Pretty { color } => pretty::started(&mut self.line, start, depth, color),
-            Format::Json => json::started(&mut self.line, start),
+        match &mut self.format {
+            Format::Pretty { color, line } => pretty::started(line, start, depth, *color),
+            Format::Json { line } => json::started(line, start),
         }
         self.write();
     }
 
     pub(crate) fn span(&mut self, span: &SpanData<'_>, depth: u16) {
-        match self.format {
-            Format::Pretty { color } => pretty::span(&mut self.line, span, depth, color),
-            Format::Json => json::span(&mut self.line, span),
+        match &mut self.format {
+            Format::Pretty { color, line } => pretty::span(line, span, depth, *color),
+            Format::Json { line } => json::span(line, span),
         }
         self.write();
     }
@@ -58,19 +58,27 @@ impl Log {
         if event.kind == EventKind::HostLog {
             return;
         }
-        match self.format {
-            Format::Pretty { color } => pretty::event(&mut self.line, event, color),
-            Format::Json => json::event(&mut self.line, event),
+        match &mut self.format {
+            Format::Pretty { color, line } => pretty::event(line, event, *color),
+            Format::Json { line } => json::event(line, event),
         }
         self.write();
     }
 
     fn write(&mut self) {
-        if !self.line.is_empty() {
-            self.line.push('\n');
-            // One write a line, so that lines of several processes on one terminal do not mix.
-            self.writer.write_all(self.line.as_bytes()).ok();
-            self.line.clear();
+        // One write a line, so that lines of several processes on one terminal do not mix.
+        match &mut self.format {
+            Format::Pretty { line, .. } if !line.is_empty() => {
+                line.push('\n');
+                self.writer.write_all(line.as_bytes()).ok();
+                line.clear();
+            }
+            Format::Json { line } if !line.is_empty() => {
+                line.push(b'\n');
+                self.writer.write_all(line).ok();
+                line.clear();
+            }
+            _ => {}
         }
     }
 
