@@ -95,7 +95,7 @@ impl AnyValue<'_> {
     }
 }
 
-fn owned(text: &Cow<'_, str>) -> Text {
+fn owned(text: impl AsRef<str>) -> Text {
     Cow::Owned(text.as_ref().to_owned())
 }
 

@@ -114,11 +114,6 @@ impl Clock {
         self.unix(self.ticks())
     }
 
-    /// The time from `earlier` to `later`.
-    pub(crate) fn between(&self, earlier: Ticks, later: Ticks) -> Duration {
-        self.anchor().between(earlier, later)
-    }
-
     /// Measures the rate anew and follows the wall clock. Called by the assembler, once a round.
     pub(crate) fn calibrate(&self) {
         let (now, rate) = match &self.source {
@@ -269,7 +264,7 @@ mod tests {
         let (start, instant) = (clock.ticks(), monotonic());
         std::thread::sleep(Duration::from_millis(100));
         let (end, elapsed) = (clock.ticks(), instant.elapsed());
-        let told = clock.between(start, end);
+        let told = clock.anchor().between(start, end);
         let off = told.abs_diff(elapsed);
         assert!(off < Duration::from_micros(200), "told {told:?}, took {elapsed:?}");
     }
@@ -278,19 +273,19 @@ mod tests {
     fn a_step_of_the_wall_clock_is_followed_and_changes_no_duration() {
         let clock = Clock::system();
         let (start, end) = (clock.ticks(), Ticks(clock.ticks().0 + 1_000_000));
-        let before = clock.between(start, end);
+        let before = clock.anchor().between(start, end);
         // As if the wall clock had been an hour behind when the anchor was set.
         clock.anchor.lock().unwrap().unix -= 3_600_000_000_000;
         clock.calibrate();
         let off = clock.now().0.abs_diff(unix_now());
         assert!(off < 2_000_000, "{off} ns off after a step");
-        let after = clock.between(start, end);
+        let after = clock.anchor().between(start, end);
         assert!(before.abs_diff(after) < before / 10, "{before:?} became {after:?}");
     }
 
     #[test]
     fn an_end_before_its_start_takes_no_time() {
         let clock = Clock::system();
-        assert_eq!(clock.between(Ticks(clock.ticks().0 + 500), clock.ticks()), Duration::ZERO);
+        assert_eq!(clock.anchor().between(Ticks(clock.ticks().0 + 500), clock.ticks()), Duration::ZERO);
     }
 }

@@ -17,7 +17,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 use vigil_core::contract::{SpanKind, attr};
-use vigil_core::fact::{AttributeSet, Outcome, SpanData, SpanStart, Text};
+use vigil_core::fact::{AnyValue, AttributeSet, Outcome, SpanData, SpanStart, Text};
 use vigil_core::id::{SpanContext, SpanId};
 use vigil_core::vocab::ErrorType;
 
@@ -358,6 +358,10 @@ impl Open {
         };
         let set = &mut span.attributes;
         Attrs(self.records.get(self.target..).unwrap_or_default()).apply(self.target(), set);
+        if let Some(AnyValue::Int(then)) = set.get(attr::GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK) {
+            let then = Ticks(then.cast_unsigned());
+            set.set(attr::GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK, anchor.between(self.start, then).as_secs_f64());
+        }
         if self.retries > 0 {
             set.set(attr::VIGIL_RETRY_COUNT, self.retries);
         }

@@ -153,6 +153,32 @@ fn the_bytes_are_the_ones_the_reference_encoder_writes() {
 }
 
 #[test]
+fn attributes_of_the_users_own_are_written_after_the_contracts() {
+    let mut span = chat();
+    span.attributes.set_custom("acme.tier", "gold");
+    span.attributes.set_custom("acme.share", 0.5);
+    let batch = traces([span], EncodeOptions::default());
+    let written = &spans_of(&batch)[0].attributes;
+    assert_eq!(value_of(written, "acme.tier"), text("gold"));
+    assert_eq!(value_of(written, "acme.share"), Some(any_value::Value::DoubleValue(0.5)));
+    assert_eq!(written.last().map(|attribute| attribute.key.as_str()), Some("acme.share"));
+}
+
+#[test]
+fn an_attribute_of_any_length_reads_back() {
+    for len in [0, 1, 70, 90, 100, 126, 127, 128, 129, 300, 20_000] {
+        let mut span = chat();
+        span.attributes.set(attr::GEN_AI_RESPONSE_ID, "x".repeat(len));
+        span.attributes.set(attr::GEN_AI_USAGE_INPUT_TOKENS, i64::MIN + len as i64);
+        let batch = traces([span], EncodeOptions::default());
+        let written = &spans_of(&batch)[0].attributes;
+        assert_eq!(value_of(written, "gen_ai.response.id"), text(&"x".repeat(len)), "{len}");
+        let tokens = value_of(written, "gen_ai.usage.input_tokens");
+        assert_eq!(tokens, Some(any_value::Value::IntValue(i64::MIN + len as i64)), "{len}");
+    }
+}
+
+#[test]
 fn outcomes_become_status_and_attributes() {
     let error = SpanRecord { outcome: Outcome::Error(ErrorType::RATE_LIMIT), ..chat() };
     let mut told = error.clone();

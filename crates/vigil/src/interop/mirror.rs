@@ -146,8 +146,8 @@ pub(crate) fn record(mirror: &tracing::Span, attributes: &[AttrRef<'_>]) {
             ValueRef::Int(number) => mirror.record(key.name(), *number),
             ValueRef::Double(number) => mirror.record(key.name(), *number),
             ValueRef::Bool(truth) => mirror.record(key.name(), *truth),
-            // Only a start has a target.
-            ValueRef::Target => mirror,
+            // Only a start has a target, and times since it are shown as seconds.
+            ValueRef::Target | ValueRef::Until(_) => mirror,
         };
     }
 }

@@ -12,7 +12,8 @@
 //!
 //! Times are readings of the recorder's clock (`clock.rs`). Text is `len u32 | UTF-8`. An attribute is
 //! `key u16 | type u8 | value`; key `0xffff` is followed by the user's own name as text. Types are 0 text, 1 i64,
-//! 2 f64, 3 truth u8, 4 a list `count u32 | texts`, and 5 the record's target once more, without a value. A span
+//! 2 f64, 3 truth u8, 4 a list `count u32 | texts`, 5 the record's target once more, without a value, and
+//! 6 a reading of the clock u64 that stands for the seconds since the span's start. A span
 //! ends *alone* when all its records, and the starts of all spans below it, are in the lane its end is in. A
 //! reader given any bytes at all returns records or `None`, never panics.
 
@@ -34,6 +35,7 @@ const DOUBLE: u8 = 2;
 const BOOL: u8 = 3;
 const STR_LIST: u8 = 4;
 const TARGET: u8 = 5;
+const SINCE_START: u8 = 6;
 
 /// Added to an end's outcome when the span ended alone.
 const ALONE: u8 = 0x80;
@@ -54,6 +56,8 @@ pub(crate) enum ValueRef<'a> {
     StrList(&'a [&'a str]),
     /// The target of the start this is part of.
     Target,
+    /// The seconds from the span's start until then.
+    Until(Ticks),
 }
 
 impl<'a> From<&'a str> for ValueRef<'a> {
@@ -237,6 +241,10 @@ impl Out<'_> {
                 list.iter().for_each(|item| self.text(item));
             }
             ValueRef::Target => self.block::<1>(|head| *head = [TARGET]),
+            ValueRef::Until(then) => {
+                self.block::<1>(|head| *head = [SINCE_START]);
+                self.block::<8>(|bits| *bits = then.0.to_le_bytes());
+            }
         }
     }
 }
@@ -400,7 +408,7 @@ fn known_len(attributes: &[AttrRef<'_>]) -> usize {
 fn value_len(value: ValueRef<'_>) -> usize {
     1 + match value {
         ValueRef::Str(string) => text_len(string),
-        ValueRef::Int(_) | ValueRef::Double(_) => 8,
+        ValueRef::Int(_) | ValueRef::Double(_) | ValueRef::Until(_) => 8,
         ValueRef::Bool(_) => 1,
         ValueRef::Only(item) => 4 + text_len(item),
         #[cfg(test)]
@@ -498,8 +506,8 @@ fn some_span(bytes: [u8; 8]) -> Option<SpanId> {
 }
 
 impl<'a> Attrs<'a> {
-    /// Sets every attribute on `set`; `target` is that of the span's start. Stops at the first byte that makes no
-    /// sense.
+    /// Sets every attribute on `set`; `target` is that of the span's start. A reading of the clock comes out as a
+    /// whole number, for the caller to turn into seconds. Stops at the first byte that makes no sense.
     pub(crate) fn apply(self, target: &'a str, set: &mut AttributeSet<'a>) {
         let mut cursor = Cursor(self.0);
         while !cursor.0.is_empty() {
@@ -551,7 +559,7 @@ impl<'a> Cursor<'a> {
     fn value(&mut self, target: &'a str) -> Option<AnyValue<'a>> {
         Some(match self.u8()? {
             STR => AnyValue::Str(self.text()?.into()),
-            INT => AnyValue::Int(i64::from_le_bytes(self.array()?)),
+            INT | SINCE_START => AnyValue::Int(i64::from_le_bytes(self.array()?)),
             DOUBLE => AnyValue::Double(f64::from_le_bytes(self.array()?)),
             BOOL => AnyValue::Bool(self.u8()? != 0),
             STR_LIST => {

@@ -249,7 +249,7 @@ impl Producer {
         self.chunk = next;
         self.used = 0;
         self.begun += 1;
-        if self.begun % PRESSING_CHUNKS == 0 { Ok(Appended::Pressing) } else { Ok(Appended::Here) }
+        if self.begun.is_multiple_of(PRESSING_CHUNKS) { Ok(Appended::Pressing) } else { Ok(Appended::Here) }
     }
 
     /// A chunk that was given back, emptied; null when there is none.

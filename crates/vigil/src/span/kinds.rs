@@ -400,9 +400,8 @@ impl ChatSpan {
     /// [`stream`](Self::stream). The time counts from the start of the span.
     #[inline]
     pub fn record_first_chunk(&mut self) {
-        if let Some(time) = self.elapsed() {
-            self.record_time_to_first_chunk(time);
-        }
+        self.set(true, |streamed| [(attr::GEN_AI_REQUEST_STREAM, (*streamed).into())]);
+        self.set_until_now(attr::GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK);
     }
 
     /// Records the limit of output tokens asked for.

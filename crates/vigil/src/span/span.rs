@@ -1,6 +1,7 @@
 //! What all handles have in common.
 
 use super::ambient::{Ambient, EnterGuard, Scope};
+#[cfg(feature = "tracing")]
 use crate::clock::Ticks;
 use crate::record::format::{AttrRef, EndedAs, FLAG_SAMPLED, StartFields, ValueRef};
 use crate::record::{Home, Recorder};
@@ -19,8 +20,9 @@ pub struct Span {
     /// `None` when telemetry is off or the start did not fit in the buffer.
     recorder: Option<&'static Recorder>,
     place: Place,
-    started: Ticks,
     home: Home,
+    #[cfg(feature = "tracing")]
+    started: Ticks,
     #[cfg(feature = "tracing")]
     mirror: Option<tracing::Span>,
 }
@@ -133,8 +135,9 @@ impl Span {
                 context: parent.context.unwrap_or(NO_CONTEXT),
                 sampled: u64::from(parent.sampled.unwrap_or(false)),
             },
-            started: Ticks::default(),
             home: Home::nowhere(),
+            #[cfg(feature = "tracing")]
+            started: Ticks::default(),
             #[cfg(feature = "tracing")]
             mirror: None,
         }
@@ -178,6 +181,7 @@ impl Span {
                 context: SpanContext { trace_id: trace, span_id: span },
                 sampled: u64::from(flags & FLAG_SAMPLED),
             },
+            #[cfg(feature = "tracing")]
             started,
             home: home.unwrap_or_else(Home::nowhere),
             #[cfg(feature = "tracing")]
@@ -208,8 +212,9 @@ impl Span {
         Span {
             recorder: None,
             place: self.place,
-            started: Ticks::default(),
             home: Home::nowhere(),
+            #[cfg(feature = "tracing")]
+            started: Ticks::default(),
             #[cfg(feature = "tracing")]
             mirror: None,
         }
@@ -251,10 +256,16 @@ impl Span {
         self.home.begun_below(&child.home);
     }
 
-    /// The time since the span started; `None` when nothing is recorded.
-    pub(crate) fn elapsed(&self) -> Option<Duration> {
-        let clock = &self.recorder?.clock;
-        Some(clock.between(self.started, clock.ticks()))
+    /// Records the seconds from the start until now.
+    pub(crate) fn set_until_now(&self, key: Key) {
+        #[cfg(feature = "tracing")]
+        if let (Some(mirror), Some(recorder)) = (&self.mirror, self.recorder) {
+            let seconds = recorder.clock.anchor().between(self.started, recorder.clock.ticks()).as_secs_f64();
+            crate::interop::record(mirror, &[(key, seconds.into())]);
+        }
+        if let Some(recorder) = self.recorder {
+            recorder.set(self.place.context.span_id, &self.home, &[(key, ValueRef::Until(recorder.clock.ticks()))]);
+        }
     }
 
     #[inline(always)]
@@ -516,6 +527,7 @@ impl Span {
     }
 
     #[inline(always)]
+    #[cfg_attr(not(feature = "tracing"), expect(unused_mut, reason = "the mirror is closed in place"))]
     pub(crate) fn finish(mut self) {
         #[cfg(feature = "tracing")]
         self.close_mirror(EndedAs::Ok);
