@@ -23,6 +23,7 @@
 //! | `observer` | [`Observer`]: the entry, and programs that are not understood |
 //! | `detect`, `paths` | formats by content, and where records are kept |
 //! | `summary`, `outcome` | what a run came to |
+//! | `throttle` | throttling in what a program writes |
 //! | `claude` | Claude Code; another agent is another such folder |
 //! | `lines`, `lenient`, `time` | reading foreign bytes |
 #![warn(missing_docs)]
@@ -35,6 +36,7 @@ mod observer;
 mod outcome;
 mod paths;
 mod summary;
+mod throttle;
 mod time;
 
 pub use detect::{Format, detect, session_key};

@@ -8,6 +8,7 @@ use crate::detect::{Format, HEAD_LINES, of_line};
 use crate::lines::{LINE_LIMIT, LIVE_LINE_LIMIT, LineSplitter};
 use crate::outcome::{self, ProcessEnd, Said};
 use crate::summary::Summary;
+use crate::throttle::{Found, Throttles};
 use serde::de::{DeserializeSeed, Deserializer as _, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -17,10 +18,13 @@ use vigil_core::contract::{SpanKind, attr};
 use vigil_core::fact::{Attributes, Fact, SpanRecord, Text, UnixNanos};
 use vigil_core::id::{SpanContext, SpanId, TraceId};
 use vigil_core::usage::Usage;
-use vigil_core::vocab::{AgentKind, Operation, Originator};
+use vigil_core::vocab::{AgentKind, ErrorType, Operation, Originator};
 
 /// Bytes that are looked at before a program counts as not understood.
 const HEAD_BYTES: u64 = 256 * 1024;
+
+/// Throttling that may wait for the run's own span.
+const THROTTLED_LIMIT: usize = 256;
 
 /// Transcript files that may end in the middle of a line at the same time.
 const FILE_LIMIT: usize = 4096;
@@ -41,11 +45,24 @@ pub struct Options {
     pub agent_context: Option<SpanContext>,
     /// Whether arguments and results of tools are told. Defaults to no: they are not even read.
     pub capture_content: bool,
+    /// The program is an agent whose records tell of its throttling: what its text says of it is told at the end, and
+    /// only what they did not tell. Defaults to no.
+    pub records_expected: bool,
+    /// The offset of the local zone from UTC in seconds, for times without a zone. Defaults to 0.
+    pub utc_offset_seconds: i32,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { originator: Originator::Cli, parent: None, program: None, agent_context: None, capture_content: false }
+        Self {
+            originator: Originator::Cli,
+            parent: None,
+            program: None,
+            agent_context: None,
+            capture_content: false,
+            records_expected: false,
+            utc_offset_seconds: 0,
+        }
     }
 }
 
@@ -90,6 +107,8 @@ enum Reading {
     /// Not enough was seen.
     Detecting,
     Claude,
+    /// An agent that is not understood and writes lines of JSON: its errors are.
+    Json,
     /// A program that is not understood.
     Unknown,
 }
@@ -108,7 +127,12 @@ pub struct Observer {
     session: Session,
     backlog: Backlog,
     counters: Counters,
+    throttles: Throttles,
+    /// Throttling that waits for the run's own span.
+    throttled: Vec<Found>,
     bytes: u64,
+    /// Lines among the first that are JSON objects with a type.
+    json_lines: u64,
     lines_since_telling: u64,
 }
 
@@ -162,6 +186,7 @@ impl Counters {
             denied: 0,
             retries: 0,
             sub_agents: 0,
+            throttled: Vec::new(),
             usage: Usage::unknown(),
             by_model: Vec::new(),
             cost_nano_usd: None,
@@ -199,6 +224,9 @@ impl Observer {
     /// An observer that has seen nothing yet.
     pub fn new(options: Options) -> Self {
         Self {
+            throttles: Throttles::new(options.program.clone(), options.utc_offset_seconds),
+            throttled: Vec::new(),
+            json_lines: 0,
             reading: Reading::Detecting,
             splitter: LineSplitter::new(LIVE_LINE_LIMIT),
             files: HashMap::new(),
@@ -226,6 +254,9 @@ impl Observer {
     /// Bytes of the process's output, cut anywhere, that arrived at `at`.
     pub fn stdout(&mut self, bytes: &[u8], at: UnixNanos) {
         self.bytes += bytes.len() as u64;
+        if self.reading != Reading::Claude {
+            self.throttles.stdout(bytes);
+        }
         if self.reading == Reading::Unknown {
             return;
         }
@@ -240,6 +271,22 @@ impl Observer {
         }
     }
 
+    /// Bytes of the process's stderr, cut anywhere, that arrived at `at`. Throttling is told from them and nothing
+    /// else.
+    pub fn stderr(&mut self, bytes: &[u8], at: UnixNanos) {
+        self.throttles.stderr(bytes, at);
+    }
+
+    /// Bytes of stderr are missing here.
+    pub fn stderr_gap(&mut self) {
+        self.throttles.gap();
+    }
+
+    /// It is `now`, and everything that came before was given. Call it now and then while nothing comes.
+    pub fn quiet(&mut self, now: UnixNanos) {
+        self.throttles.quiet(now);
+    }
+
     /// Bytes of the output are missing here: what is half there is forgotten, reading goes on at the next line, and
     /// the transcript may tell what was not seen.
     pub fn gap(&mut self) {
@@ -250,7 +297,7 @@ impl Observer {
         }
     }
 
-    /// Whether the output is that of a program that is not understood: it need not be passed on any more.
+    /// Whether the output is that of a program that is not understood: of it only the end is worth being passed on.
     pub fn output_is_unknown(&self) -> bool {
         self.reading == Reading::Unknown
     }
@@ -309,7 +356,40 @@ impl Observer {
             self.read_backlog();
         }
         self.session.tell_ready();
+        self.tell_throttles();
         std::mem::take(&mut self.session.facts)
+    }
+
+    /// Tells of the throttling that the text shows, once it is known whose span it happened in.
+    fn tell_throttles(&mut self) {
+        self.throttled.extend(self.throttles.take());
+        // A first line of another format shows that this is no agent whose ids come from its session.
+        let is_plain = match self.reading {
+            Reading::Unknown | Reading::Json => true,
+            Reading::Detecting => self.counters.lines > 0,
+            Reading::Claude => false,
+        };
+        let context = self.session.options.agent_context;
+        if let Some(context) = context.filter(|_| is_plain && !self.session.options.records_expected) {
+            self.tell_found(context);
+        }
+        // More than an hour of three kinds that nobody asked for.
+        self.throttled.truncate(THROTTLED_LIMIT);
+    }
+
+    fn tell_found(&mut self, run: SpanContext) {
+        let fallback = self.session.fallback_time();
+        for mut found in std::mem::take(&mut self.throttled) {
+            if found.time == UnixNanos::default() {
+                found.time = fallback;
+            }
+            self.session.count_throttle(&found.throttle, found.told.count.max(1));
+            let mut event = found.event(run);
+            event.attributes.set(attr::VIGIL_ORIGINATOR, self.session.options.originator);
+            let program = self.session.options.program.as_deref().map(claude::name);
+            event.attributes.set_some(attr::GEN_AI_AGENT_NAME, program);
+            self.session.facts.push(Fact::Event(event));
+        }
     }
 
     /// Ends the observation: what is open is told with what is known.
@@ -335,11 +415,21 @@ impl Observer {
             // What was not a stream has no unreadable lines.
             self.counters.bad_lines -= self.counters.bad_lines_of_stream;
         }
-        let summary = if self.reading == Reading::Claude {
-            self.session.end(process_end, &self.counters)
+        let mut summary = if self.reading == Reading::Claude {
+            let summary = self.session.end(process_end, &self.counters);
+            for throttle in std::mem::take(&mut self.session.throttled) {
+                self.throttles.told_by_records(&throttle);
+            }
+            let failed = summary.outcome != vigil_core::fact::Outcome::Ok;
+            let ended = self.session.ended_at.unwrap_or(self.session.fallback_time());
+            self.throttled.extend(self.throttles.end(failed, None, ended));
+            self.throttled.retain(|found| !self.throttles.is_told_by_records(&found.throttle));
+            self.tell_found(summary.agent_context);
+            summary
         } else {
             self.plain_run(process_end)
         };
+        summary.throttled = std::mem::take(&mut self.session.throttle_counts);
         (std::mem::take(&mut self.session.facts), summary)
     }
 
@@ -351,7 +441,14 @@ impl Observer {
             _ if self.reading == Reading::Unknown => return,
             None => return,
             Some(b'{') if self.reading == Reading::Claude && is_content_delta(line) => {}
-            Some(b'{') => self.parse(line, |this, line| this.stream_event(line, at)),
+            Some(b'{') if self.reading == Reading::Json => self.throttles.json_line(line, at.unwrap_or_default()),
+            Some(b'{') => {
+                self.parse(line, |this, line| this.stream_event(line, at));
+                if self.reading == Reading::Detecting {
+                    self.throttles.json_line(line, at.unwrap_or_default());
+                }
+            }
+            Some(b'[') if self.reading == Reading::Json => {}
             Some(b'[') => self.list(line, at),
             Some(_) => self.bad_line(),
         }
@@ -377,7 +474,8 @@ impl Observer {
 
     /// The output is not of any format that is understood.
     fn give_up(&mut self) {
-        self.reading = Reading::Unknown;
+        let is_json = self.json_lines > 0 && self.json_lines * 2 >= self.counters.lines;
+        self.reading = if is_json { Reading::Json } else { Reading::Unknown };
         (self.counters.bad_lines, self.counters.bad_lines_of_stream) = (0, 0);
         self.splitter = LineSplitter::new(LIVE_LINE_LIMIT);
     }
@@ -399,6 +497,7 @@ impl Observer {
                     self.counters.format = format;
                 }
                 _ => {
+                    self.json_lines += u64::from(line.kind.some().is_some());
                     self.session.unknown_events += 1;
                     return;
                 }
@@ -488,7 +587,16 @@ impl Observer {
         let start = started.or(ended).unwrap_or(fallback);
         let finish = ended.unwrap_or(start).max(start);
         let program = options.program.as_deref().map_or(Text::Borrowed("program"), claude::name);
-        let (outcome, reason) = outcome::of(&Said::Mute, end);
+        let (mut outcome, mut reason) = outcome::of(&Said::Mute, end);
+        let failed = outcome != vigil_core::fact::Outcome::Ok;
+        let blocked = failed.then(|| self.throttles.outcome(end, finish)).flatten();
+        if let Some(blocked) = blocked.as_ref().filter(|_| end.signal.is_none()) {
+            let error = ErrorType::from(blocked.blocked);
+            if error != ErrorType::EXIT_STATUS {
+                reason = Some(error.as_str().to_owned());
+            }
+            outcome = vigil_core::fact::Outcome::Error(error);
+        }
         let start_text = start.0.to_string();
         let context = options.agent_context.unwrap_or_else(|| unnamed_context(&options, &start_text));
         let mut attributes = Attributes::new();
@@ -496,6 +604,8 @@ impl Observer {
         attributes.set(attr::GEN_AI_OPERATION_NAME, Operation::INVOKE_AGENT);
         attributes.set(attr::GEN_AI_AGENT_NAME, program.clone());
         attributes.set(attr::VIGIL_AGENT_KIND, AgentKind::Main);
+        self.throttled.extend(self.throttles.end(failed, blocked.as_ref(), finish));
+        self.tell_found(context);
         self.counters.bad_lines = 0;
         self.counters.set_on(&mut attributes, &options, 0);
         claude::set_process_end(&mut attributes, end);

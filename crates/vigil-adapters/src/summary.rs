@@ -5,6 +5,7 @@ use std::time::Duration;
 use vigil_core::cost::Cost;
 use vigil_core::fact::Outcome;
 use vigil_core::id::SpanContext;
+use vigil_core::throttle::{Service, ThrottleClass};
 use vigil_core::usage::Usage;
 
 /// What an observed run came to. Counts are of what was told; what is not known is `None` or
@@ -44,6 +45,8 @@ pub struct Summary {
     pub retries: u64,
     /// Sub-agents.
     pub sub_agents: u64,
+    /// Services that throttled, how, and how often.
+    pub throttled: Vec<(Service, ThrottleClass, u64)>,
     /// Tokens of the whole run.
     pub usage: Usage,
     /// Tokens and cost by model.

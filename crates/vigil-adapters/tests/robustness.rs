@@ -245,3 +245,51 @@ fn after_a_gap_the_transcript_tells_what_was_not_seen() {
     assert_eq!((summary.chats, summary.tools), (3, 2));
     assert_eq!(summary.notes, [vigil_adapters::Note::Gap]);
 }
+
+#[test]
+fn any_text_on_stderr_and_in_json_errors_is_bounded_and_keeps_the_contract() {
+    let pieces: [&[u8]; 9] = [
+        b"429 Too Many Requests, retrying in 5s\n",
+        b"{\"type\":\"error\",\"message\":\"rate limit exceeded\"}\n",
+        b"{\"type\":\"turn.failed\",\"error\":{\"message\":\"quota exceeded",
+        b"You've hit your usage limit. Try again at 3:55 AM.\n",
+        b"\xff\xfe\x00\x1b[31m{{{{[[[[\"\"\"\"",
+        b"The model is overloaded. Please try again later.\n",
+        b"\r\r\r\n\n\n",
+        &[b'x'; 3000],
+        b"gh: API rate limit exceeded for user ID 1. (HTTP 403)\n",
+    ];
+    let mut random = Random(7);
+    for round in 0..60 {
+        let program = ["make", "codex", "gemini", "claude"][random.below(4)];
+        let mut observer = Observer::new(Options {
+            program: Some(program.to_owned()),
+            records_expected: program == "claude",
+            utc_offset_seconds: [0, 19_800, -43_200, i32::MAX][random.below(4)],
+            ..Options::default()
+        });
+        let mut at = 1_795_000_000_000_000_000_u64;
+        observer.process_started(UnixNanos(at));
+        let mut facts = Vec::new();
+        for _ in 0..80 {
+            let mut piece = pieces[random.below(pieces.len())].to_vec();
+            let place = random.below(piece.len());
+            if random.below(3) == 0 {
+                piece[place] = random.below(256) as u8;
+            }
+            at += [0, 1, 1_000_000_000, 90_000_000_000][random.below(4)];
+            match random.below(5) {
+                0 | 1 => observer.stderr(&piece, UnixNanos(at)),
+                2 => observer.stdout(&piece, UnixNanos(at)),
+                3 => observer.quiet(UnixNanos(at)),
+                _ => observer.stderr_gap(),
+            }
+            facts.extend(observer.drain());
+        }
+        let exit_code = Some([0, 1, 173][random.below(3)]);
+        let (rest, summary) = observer.finish(RunEnd { at: Some(UnixNanos(at)), exit_code, ..RunEnd::default() });
+        facts.extend(rest);
+        check(&facts, &format!("round {round}"));
+        assert!(summary.throttled.len() <= 16, "kinds are few: {:?}", summary.throttled);
+    }
+}

@@ -6,12 +6,17 @@ pub(crate) const HELP: &str = "\
 Measures Vigil and its peers in one run.
 
 Usage: vigil-bench [--quick] [--only NAME]... [--json FILE] [--save]
+       vigil-bench faults [--short]
 
   --quick       fewer rounds: about a third of the time, wider spreads
-  --only NAME   only this contender (vigil, sdk, bridge, ...) or part (steady, burst, equality);
+  --only NAME   only this contender (vigil, sdk, bridge, ...) or part (steady, burst, equality,
+                gateway);
                 may be given several times
   --json FILE   also writes everything measured as JSON
   --save        also writes bench-results/<date>-<machine>.json and .txt
+
+  faults        makes collectors, disks and processes fail, and prints what became of the records beside what was
+                promised: a quarter of an hour, or a minute with --short
 ";
 
 /// What this process is to do.
@@ -21,6 +26,8 @@ pub(crate) enum Task {
     Worker(String),
     Sink,
     Load,
+    Faults { short: bool },
+    FaultsAgent(String),
     Help,
 }
 
@@ -41,7 +48,7 @@ impl Args {
 }
 
 /// Parts besides the contenders.
-const PARTS: [&str; 3] = ["steady", "burst", "equality"];
+const PARTS: [&str; 4] = ["steady", "burst", "equality", "gateway"];
 
 pub(crate) fn parse(words: &[String]) -> Result<Task, String> {
     let mut words = words.iter().map(String::as_str);
@@ -51,6 +58,14 @@ pub(crate) fn parse(words: &[String]) -> Result<Task, String> {
             "worker" => return Ok(Task::Worker(words.next().unwrap_or_default().to_owned())),
             "sink" => return Ok(Task::Sink),
             "load" => return Ok(Task::Load),
+            "faults" => {
+                return match words.next() {
+                    None => Ok(Task::Faults { short: false }),
+                    Some("--short") => Ok(Task::Faults { short: true }),
+                    Some(other) => Err(format!("{other} is not understood; see --help")),
+                };
+            }
+            "faults-agent" => return Ok(Task::FaultsAgent(words.next().unwrap_or_default().to_owned())),
             "--help" | "-h" => return Ok(Task::Help),
             "--quick" => args.quick = true,
             "--save" => args.save = true,

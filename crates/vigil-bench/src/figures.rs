@@ -2,6 +2,7 @@
 
 use crate::endtoend::Summary;
 use crate::equality::Comparison;
+use crate::gateway::{Cost as Call, What};
 use crate::load::Who;
 use crate::measure::THREADS;
 use crate::recording::{Cost, Measured};
@@ -45,7 +46,12 @@ const CHEAPER: [(Shape, &str, &str, f64); 4] = [
 ];
 
 /// Every figure that what was measured can answer.
-pub(crate) fn figures(recording: &[Measured], endtoend: &[Summary], equality: &[Comparison]) -> Vec<Figure> {
+pub(crate) fn figures(
+    recording: &[Measured],
+    endtoend: &[Summary],
+    equality: &[Comparison],
+    gateway: &[Call],
+) -> Vec<Figure> {
     let mut figures = Vec::new();
     of_recording(&mut figures, recording);
     of_end_to_end(&mut figures, endtoend);
@@ -54,7 +60,21 @@ pub(crate) fn figures(recording: &[Measured], endtoend: &[Summary], equality: &[
         let what = "on the wire: differences from the SDK's spans";
         figures.push(Figure::new(what, Limit::AtMost(0.0), "", different as f64));
     }
+    of_gateway(&mut figures, gateway);
     figures
+}
+
+fn of_gateway(figures: &mut Vec<Figure>, gateway: &[Call]) {
+    let of = |what| gateway.iter().find(|call| call.what == what);
+    if let (Some(bare), Some(off)) = (of(What::Bare), of(What::Off)) {
+        let above = off.cpu_ns.median - bare.cpu_ns.median;
+        figures.push(Figure::new("gateway, telemetry off: above the handler", Limit::AtMost(60.0), " ns", above));
+        let what = "gateway, telemetry off: allocations a call";
+        figures.push(Figure::new(what, Limit::AtMost(0.0), "", off.allocations));
+    }
+    if let Some(vitals) = of(What::Vitals) {
+        figures.push(Figure::new("vitals", Limit::AtMost(100.0), " ns", vitals.cpu_ns.median));
+    }
 }
 
 fn of_recording(figures: &mut Vec<Figure>, recording: &[Measured]) {
@@ -131,9 +151,9 @@ mod tests {
 
     #[test]
     fn what_was_not_measured_is_not_judged() {
-        assert!(figures(&[], &[], &[]).is_empty());
+        assert!(figures(&[], &[], &[], &[]).is_empty());
         let comparison = Comparison { span: "chat", same: 1, different: vec!["a".into()], added: vec![] };
-        let judged = figures(&[], &[], &[comparison]);
+        let judged = figures(&[], &[], &[comparison], &[]);
         assert_eq!(judged.len(), 1);
         assert!(!judged[0].met);
     }

@@ -7,7 +7,7 @@
 //!
 //! Every contender records the same spans with the same attributes ([`workload`]), in a process of its own
 //! ([`worker`]), in slices that take turns ([`mod@measure`]). End to end, a program exports to a sink in yet
-//! another process ([`load`], [`sink`]). Figures are CPU time, medians over slices, and hold for this run on
+//! another process ([`load`], [`sink`]). [`gateway`] measures calls through the gateway. Figures are CPU time, medians over slices, and hold for this run on
 //! this machine; what counts are the ratios ([`figures`]).
 #![expect(clippy::disallowed_methods, reason = "a program that measures reads clocks and starts threads")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that prints its results")]
@@ -17,7 +17,9 @@ mod args;
 mod contenders;
 mod endtoend;
 mod equality;
+mod faults;
 mod figures;
+mod gateway;
 mod load;
 mod machine;
 mod measure;
@@ -45,6 +47,8 @@ fn main() -> ExitCode {
         Ok(Task::Worker(name)) => worker::serve(&name),
         Ok(Task::Sink) => sink::serve(),
         Ok(Task::Load) => load::serve(),
+        Ok(Task::Faults { short }) => faults::run(short),
+        Ok(Task::FaultsAgent(job)) => faults::serve_agent(&job),
         Ok(Task::Help) => {
             print!("{}", args::HELP);
             Ok(())
@@ -78,7 +82,14 @@ fn measure(args: &Args, words: &[String]) -> Result<(), Box<dyn Error>> {
         eprintln!();
     }
     let equality = if args.wants("equality") { equality::run()? } else { Vec::new() };
-    let report = Report::new(machine, recording, runs, equality);
+    let gateway = match args.wants("gateway") {
+        true => gateway::run(args.quick, |at, of| progress("gateway", at, of)),
+        false => Vec::new(),
+    };
+    if watched {
+        eprintln!();
+    }
+    let report = Report::new(machine, recording, runs, equality, gateway);
     let text = report.text();
     print!("{text}");
     if let Some(file) = &args.json {

@@ -3,6 +3,7 @@
 use crate::endtoend::{Run, Summary, summaries};
 use crate::equality::Comparison;
 use crate::figures::{Figure, Limit, figures};
+use crate::gateway::{Cost as Call, What};
 use crate::machine::Machine;
 use crate::measure::{BURST_SPANS, Spread, THREADS};
 use crate::recording::{Cost, Measured};
@@ -19,13 +20,20 @@ pub(crate) struct Report {
     end_to_end: Vec<Summary>,
     runs: Vec<Run>,
     equality: Vec<Comparison>,
+    gateway: Vec<Call>,
 }
 
 impl Report {
-    pub(crate) fn new(machine: Machine, recording: Vec<Measured>, runs: Vec<Run>, equality: Vec<Comparison>) -> Self {
+    pub(crate) fn new(
+        machine: Machine,
+        recording: Vec<Measured>,
+        runs: Vec<Run>,
+        equality: Vec<Comparison>,
+        gateway: Vec<Call>,
+    ) -> Self {
         let end_to_end = summaries(&runs);
-        let figures = figures(&recording, &end_to_end, &equality);
-        Self { machine, figures, recording, end_to_end, runs, equality }
+        let figures = figures(&recording, &end_to_end, &equality, &gateway);
+        Self { machine, figures, recording, end_to_end, runs, equality, gateway }
     }
 
     pub(crate) fn json(&self) -> serde_json::Result<String> {
@@ -56,7 +64,22 @@ impl Report {
         if !self.equality.is_empty() {
             self.wire(out)?;
         }
+        if !self.gateway.is_empty() {
+            self.calls(out)?;
+        }
         self.judgement(out)
+    }
+
+    fn calls(&self, out: &mut String) -> fmt::Result {
+        writeln!(out, "Calls through the gateway, 1 thread, ns of CPU each: median (p10 to p90), against a bare call")?;
+        let bare = self.gateway.iter().find(|call| call.what == What::Bare).map_or(0.0, |call| call.cpu_ns.median);
+        for call in &self.gateway {
+            let ratio = format!("{}×", number(call.cpu_ns.median / bare));
+            let allocations = format!("{} allocations", number(call.allocations));
+            let cost = with_spread(&call.cpu_ns);
+            writeln!(out, "{:54}{cost:>24}{ratio:>10}{allocations:>18}", call.what.title())?;
+        }
+        writeln!(out)
     }
 
     fn one_thread(&self, out: &mut String) -> fmt::Result {

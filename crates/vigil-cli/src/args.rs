@@ -15,6 +15,7 @@ Examples:
   OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318 vigil run -- claude -p 'fix the tests'
   vigil import ~/.claude/projects --otlp-dir traces/
   vigil demo
+  vigil classify --tool gh < err.txt
 
 Without an endpoint nothing is sent anywhere; --otlp-dir DIR writes OTLP/JSON lines to files.
 The usual OpenTelemetry variables configure delivery: OTEL_EXPORTER_OTLP_ENDPOINT, _PROTOCOL, _HEADERS, _TIMEOUT
@@ -28,9 +29,9 @@ Examples:
   vigil run --json -- claude -p hello 2> summary.json    the summary for a program
 
 What the command notices:
-  stdin, terminal, stderr and working directory are its own. stdout too when it is a terminal, unless the command
-  asks for output for machines (claude -p, --print, --output-format); otherwise stdout is a pipe that is passed on
-  byte for byte. Signals sent to vigil are passed on; Ctrl-C and Ctrl-Z at the terminal reach both.
+  stdin, terminal and working directory are its own. stdout and stderr too where they are a terminal (stdout not when
+  the command asks for output for machines: claude -p, --print, --output-format); otherwise they are pipes that are
+  passed on byte for byte. Signals sent to vigil are passed on; Ctrl-C and Ctrl-Z at the terminal reach both.
   Its environment is ours, but for TRACEPARENT: for a command that is no known agent it names the command's own
   span (inside the trace of an inherited TRACEPARENT, if there is one). For Claude Code, whose ids come from its
   session, it stays as inherited.
@@ -40,7 +41,14 @@ What the command notices:
 What is observed:
   Claude Code: its output with --output-format stream-json or json, and its transcript on disk, which settles what
   the output leaves open and is all there is for an interactive session or plain text. Other commands: name,
-  outcome, duration. --log shows spans on stderr, which the command writes to as well, so it is off by default.
+  outcome, duration. Of every command: rate limits, quotas and overload of the services it leans on, from its stderr
+  where that is no terminal (2> file, or --stderr pipe), from the errors in lines of JSON on stdout, and from its last
+  words when it fails. --log shows spans on stderr, which the command writes to as well, so it is off by default.
+
+What becomes of it:
+  With an endpoint it is kept on disk until the backend takes it; the end waits for no network. What is left then a
+  process in the background delivers for half a minute, and after that the next run, or `vigil spool drain`.
+  --deliver-within 5 waits up to five seconds instead: for CI and containers, which go away with the command.
 
 What is kept:
   Names, times, sizes, tokens, costs and outcomes. No prompt, answer, argument, result, stderr or environment.
@@ -71,6 +79,31 @@ Exit status:
   0  something was imported (files that are no recordings are named and skipped)
   1  nothing could be imported        2  wrong usage";
 
+const SPOOL_HELP: &str = "\
+`vigil run` keeps what it records in a folder until the backend takes it, so that neither a backend that is down nor
+the end of the machine's day loses it. What is left is delivered by the next `vigil run` to the same place (address
+and headers), by a process that `vigil run` leaves behind for half a minute, or by `vigil spool drain`.
+
+Examples:
+  vigil spool status                       what waits, for whom, since when
+  vigil spool drain                        deliver it to the backend the environment names
+  vigil spool drain --any                  also what was meant for other addresses or keys
+  vigil spool export traces/               all of it as OTLP/JSON lines, without taking it
+
+Exit status:
+  0  nothing waits any more (drain), or the command did what it says
+  1  something still waits (drain), or the spool cannot be read        2  wrong usage
+
+Environment:
+  VIGIL_SPOOL_DIR, VIGIL_SPOOL_MAX_BYTES, VIGIL_SPOOL=false to do without: see docs/environment.md";
+
+const DOCTOR_HELP: &str = "\
+Sends one span (`cleanup doctor`), one event and one data point to the backend the environment names, so that you can
+look for them there; with --no-send nothing leaves the machine but a connection.
+
+Exit status:
+  0  nothing is wrong (there may be advice)        1  something is wrong        2  wrong usage";
+
 /// Flight recorder for AI agents: observe a command, import what it recorded, see its run as a trace.
 #[derive(Parser, Debug)]
 #[command(name = "vigil", version, after_help = EXAMPLES, disable_help_subcommand = true)]
@@ -88,8 +121,21 @@ pub(crate) enum Command {
     /// Record what a stream or a transcript on disk tells
     #[command(after_help = IMPORT_HELP)]
     Import(ImportArgs),
+    /// What waits on disk for a backend: look at it, deliver it, write it out
+    #[command(after_help = SPOOL_HELP)]
+    Spool {
+        #[command(subcommand)]
+        command: crate::spool::SpoolCommand,
+    },
+    /// Check settings, backend, spool and machine, and say how to mend what is wrong
+    #[command(after_help = DOCTOR_HELP)]
+    Doctor(crate::doctor::DoctorArgs),
     /// Show what Vigil sees of a small agent: no backend, no key, no network
     Demo(crate::demo::DemoArgs),
+    /// Tell whether a text says that a service throttles: rate limit, quota or overload
+    Classify(crate::classify::ClassifyArgs),
+    /// Check, print and compare the journals of agents
+    Journal(crate::journal::JournalArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -111,15 +157,19 @@ pub(crate) struct DestinationArgs {
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub(crate) log: Option<LogChoice>,
 
-    /// How long delivery may take after the end, in seconds
-    #[arg(long, value_name = "SECONDS", default_value = "3", value_parser = seconds)]
-    pub(crate) deliver_within: Duration,
+    /// How long delivery may take after the end, in seconds [default: 3; with a spool not at all]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) deliver_within: Option<Duration>,
 }
 
+/// What delivery may take after the end where nobody says and nothing is spooled.
+pub(crate) const DELIVER_WITHIN_DEFAULT: Duration = Duration::from_secs(3);
+
 impl DestinationArgs {
-    /// Telemetry that goes where these and the environment say; with `quiet` without a word on stderr.
-    pub(crate) fn start(&self, quiet: bool) -> Telemetry {
-        let mut builder = vigil::from_env("vigil").originator(Originator::Cli).quiet(quiet);
+    /// Telemetry that goes where these and the environment say; with `quiet` without a word on stderr, with `spool`
+    /// through one unless the environment says otherwise.
+    pub(crate) fn start(&self, quiet: bool, spool: bool) -> Telemetry {
+        let mut builder = vigil::from_env("vigil").originator(Originator::Cli).quiet(quiet).spool_by_default(spool);
         // The terminal is the command's own: without a word from the user nothing is shown there.
         if self.log.is_some() || crate::system::variable("VIGIL_LOG_FORMAT").is_none() {
             builder = builder.log_format(self.log.unwrap_or(LogChoice::Off).into());
@@ -128,6 +178,14 @@ impl DestinationArgs {
             builder = builder.otlp_dir(folder);
         }
         builder.start()
+    }
+
+    /// Ends `telemetry`. What has a spool is waited for only where the user says so.
+    pub(crate) fn end(&self, telemetry: &Telemetry) -> vigil::Receipt {
+        match self.deliver_within {
+            Some(within) => telemetry.deliver_and_shutdown(within),
+            None => telemetry.shutdown(DELIVER_WITHIN_DEFAULT),
+        }
     }
 }
 
@@ -167,22 +225,26 @@ pub(crate) struct RunArgs {
     pub(crate) json: bool,
 
     /// What the command gets as its stdout
-    #[arg(long, value_enum, default_value_t = StdoutChoice::Auto, value_name = "HOW")]
-    pub(crate) stdout: StdoutChoice,
+    #[arg(long, value_enum, default_value_t = StreamChoice::Auto, value_name = "HOW")]
+    pub(crate) stdout: StreamChoice,
+
+    /// What the command gets as its stderr
+    #[arg(long, value_enum, default_value_t = StreamChoice::Auto, value_name = "HOW")]
+    pub(crate) stderr: StreamChoice,
 
     /// The command and its arguments
     #[arg(required = true, trailing_var_arg = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,
 }
 
-/// What the child gets as its stdout.
+/// What the child gets as its stdout or stderr.
 #[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum StdoutChoice {
+pub(crate) enum StreamChoice {
     /// Our terminal where there is one and the command may want it, else a pipe
     Auto,
-    /// A pipe, so that its output is observed
+    /// A pipe, so that what is written is observed
     Pipe,
-    /// Our own, so that its output is not observed
+    /// Our own, so that what is written is not observed
     Inherit,
 }
 
@@ -205,7 +267,7 @@ pub(crate) struct ImportArgs {
     pub(crate) paths: Vec<PathBuf>,
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
+pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     let number: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
     Duration::try_from_secs_f64(number)
         .ok()

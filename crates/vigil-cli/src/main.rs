@@ -3,12 +3,16 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests read clocks and start threads as they need"))]
 
 mod args;
+mod classify;
 mod demo;
+mod doctor;
 mod import;
+mod journal;
 mod output;
 mod recording;
 mod report;
 mod run;
+mod spool;
 mod system;
 
 use args::{Cli, Command};
@@ -20,6 +24,10 @@ fn main() -> ExitCode {
         Command::Run(arguments) => run::run(arguments),
         Command::Import(arguments) => import::import(arguments),
         Command::Demo(arguments) => demo::run(arguments),
+        Command::Classify(arguments) => classify::run(&arguments),
+        Command::Journal(arguments) => journal::run(arguments),
+        Command::Spool { command } => spool::run(command),
+        Command::Doctor(arguments) => doctor::run(arguments),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "vigil", &mut script);

@@ -11,6 +11,7 @@ use vigil::Receipt;
 use vigil::encode::Signal;
 use vigil_adapters::Summary;
 use vigil_core::fact::Outcome;
+use vigil_core::throttle::{Service, ThrottleClass};
 
 /// Costs that differ by more than this are both shown: 1 %.
 const COST_TOLERANCE: f64 = 0.01;
@@ -140,7 +141,17 @@ impl Report<'_> {
         let summary = self.summary;
         let retries = (summary.retries > 0).then(|| counted(summary.retries, "retry", "retries"));
         let denied = (summary.denied > 0).then(|| format!("{} denied", counted(summary.denied, "call", "calls")));
-        joined([retries.unwrap_or_default(), denied.unwrap_or_default()])
+        joined([retries.unwrap_or_default(), denied.unwrap_or_default(), self.throttled()])
+    }
+
+    /// `throttled: anthropic rate_limit, 3 times`.
+    fn throttled(&self) -> String {
+        let one = |(service, class, times): &(Service, ThrottleClass, u64)| match times {
+            1 => format!("{service} {class}"),
+            _ => format!("{service} {class}, {} times", grouped(*times)),
+        };
+        let all: Vec<_> = self.summary.throttled.iter().map(one).collect();
+        if all.is_empty() { String::new() } else { format!("throttled: {}", all.join(" and ")) }
     }
 
     fn unread(&self) -> Option<String> {
@@ -196,6 +207,9 @@ impl Report<'_> {
             "denied": summary.denied,
             "retries": summary.retries,
             "sub_agents": summary.sub_agents,
+            "throttled": summary.throttled.iter().map(|(service, class, times)| {
+                json!({ "service": service.as_str(), "class": class.as_str(), "times": times })
+            }).collect::<Vec<_>>(),
             "usage": {
                 "input_tokens": usage.input(),
                 "output_tokens": usage.output(),
@@ -236,6 +250,15 @@ pub(crate) fn delivery_text(trace: &str, destinations: &[String], receipt: &Rece
         let where_to = destinations.join(", ");
         return format!("  {trace}{} to {where_to}: {}\n", styles.paint(Style::Good, "delivered"), what.join(", "));
     }
+    if receipt.is_kept() && receipt.spooled() > 0 {
+        let what = some_counts(&[
+            (receipt.traces.spooled, "span", "spans"),
+            (receipt.logs.spooled, "event", "events"),
+            (receipt.metrics.spooled, "data point", "data points"),
+        ]);
+        let how = styles.paint(Style::Notable, "spooled");
+        return format!("  {trace}{how} for {}: {}\n", destinations.join(", "), what.join(", "));
+    }
     let mut text = format!("  {trace}{}\n", styles.paint(Style::Bad, "not delivered whole"));
     // What was lost before it came to any destination is in the account of the whole alone.
     let lost_before = [Signal::Traces, Signal::Logs, Signal::Metrics].into_iter().any(|signal| {
@@ -256,11 +279,18 @@ pub(crate) fn delivery_json(destinations: &[String], receipt: &Receipt) -> Value
     let signal = |signal: &vigil::deliver::SignalReceipt| {
         let lost: serde_json::Map<_, _> =
             signal.lost.iter().map(|(reason, count)| (reason.as_str().to_owned(), count.into())).collect();
-        json!({ "recorded": signal.recorded, "delivered": signal.delivered, "lost": lost })
+        json!({
+            "recorded": signal.recorded,
+            "delivered": signal.delivered,
+            "spooled": signal.spooled,
+            "lost": lost,
+            "cut_texts": signal.cut_texts,
+        })
     };
     json!({
         "destinations": destinations,
         "complete": receipt.is_complete(),
+        "kept": receipt.is_kept(),
         "traces": signal(&receipt.traces),
         "logs": signal(&receipt.logs),
         "metrics": signal(&receipt.metrics),

@@ -80,6 +80,9 @@ fn without_an_endpoint_the_run_is_shown_as_a_tree_with_its_totals() {
         "task_success: pass (1.0)",
         "1 retry",
         "4 turns, 6 chats (1 retry), 9 tool calls (1 failed), 1 sub-agent",
+        "19 calls allowed, 0 denied, 0 over budget",
+        "sovereign → conserving",
+        "chat claude-haiku-5-5",
         "11,103 in (7,041 from the cache), 462 out",
         "nothing was sent",
     ] {
@@ -104,7 +107,7 @@ fn otlp_files_hold_the_spans_with_their_parents_and_the_events_and_metrics() {
         spans.insert(text("spanId"), (text("name"), text("parentSpanId")));
     }
     assert!(fs::read_to_string(directory.join("traces.jsonl")).unwrap().contains("\"vigil-demo\""));
-    assert_eq!(spans.len(), 45);
+    assert_eq!(spans.len(), 62);
     let parent = |name: &str| -> Vec<&str> {
         let all = spans.values().filter(|span| span.0 == name);
         let mut all: Vec<_> = all.map(|span| spans.get(&span.1).map_or("", |parent| parent.0.as_str())).collect();
@@ -121,6 +124,7 @@ fn otlp_files_hold_the_spans_with_their_parents_and_the_events_and_metrics() {
     assert_eq!(parent("invoke_agent helper"), ["execute_tool delegate"]);
     assert_eq!(parent("chat gpt-6-luna"), ["invoke_agent helper"]);
     assert_eq!(parent("capability fs.write"), ["execute_tool write_file"]);
+    assert_eq!(parent("capability process.run"), ["execute_tool run_command"]);
     assert_eq!(parent("cleanup scratch_folder"), ["invoke_agent auditor"]);
 
     let logs = fs::read_to_string(directory.join("logs.jsonl")).unwrap();
@@ -132,6 +136,43 @@ fn otlp_files_hold_the_spans_with_their_parents_and_the_events_and_metrics() {
     for metric in ["gen_ai.invoke_agent.duration", "life.budget.tokens_remaining"] {
         assert!(metrics.contains(metric), "{metric} is not in {metrics}");
     }
+}
+
+#[test]
+fn a_policy_shows_calls_that_are_allowed_denied_and_exhausted() {
+    let folder = Scratch::new();
+    let policy = folder.join("policy.json");
+    let rules = r#"{ "rules": { "llm.call": {}, "fs.read": {}, "fs.write": { "budget": 1 }, "process.run": {} },
+                    "fs_policy": { "read": ["logs/monday.log"] } }"#;
+    fs::write(&policy, rules).unwrap();
+    let output = demo(&folder, &["--policy", policy.to_str().unwrap()], &[]);
+    let shown = stdout(&output);
+    assert_eq!(output.status.code(), Some(1), "{shown}");
+    for part in ["16 calls allowed, 2 denied, 1 over budget", "0 calls left", "budget_exceeded", "task_success: fail"] {
+        assert!(shown.contains(part), "{part} is not in\n{shown}");
+    }
+    assert!(shown.lines().all(|line| line.chars().count() <= 100), "{shown}");
+    let free = stdout(&demo(&folder, &["--policy", "allow-all"], &[]));
+    assert!(free.contains("19 calls allowed, 0 denied, 0 over budget") && free.contains("passed its check"), "{free}");
+    let output = demo(&folder, &["--policy", "deny-all", "--json"], &[]);
+    assert_eq!(output.status.code(), Some(1));
+    let told: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!(told["gate"], serde_json::json!({ "allowed": 0, "denied": 2, "exceeded": 0 }));
+    assert_eq!(told["error"], "llm.call is denied: it has no rule, and default_allow is false");
+    assert_eq!(fs::read_dir(folder.join("tmp")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_policy_that_is_none_is_told_with_its_place_before_anything_is_done() {
+    let folder = Scratch::new();
+    let policy = folder.join("policy.json");
+    fs::write(&policy, "{\n  \"rules\": { \"fs.raed\": {} }\n}").unwrap();
+    let output = demo(&folder, &["--policy", policy.to_str().unwrap()], &[]);
+    assert_eq!((output.status.code(), stdout(&output)), (Some(2), String::new()));
+    let told = stderr(&output);
+    let expected = "line 2, column 14: rules.fs.raed: unknown capability; was `fs.read` meant?";
+    assert!(told.contains(expected), "{told}");
+    assert_eq!(demo(&folder, &["--policy", "/no/such/file"], &[]).status.code(), Some(2));
 }
 
 #[test]
@@ -178,7 +219,7 @@ fn with_an_endpoint_every_signal_is_delivered_and_the_output_says_where() {
     let (url, requests) = server("");
     let output = demo(&folder, &[], &[("OTEL_EXPORTER_OTLP_ENDPOINT", &url)]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    assert!(stdout(&output).contains(&format!("delivered to {url} (http/protobuf): 45 spans")), "{}", stdout(&output));
+    assert!(stdout(&output).contains(&format!("delivered to {url} (http/protobuf): 62 spans")), "{}", stdout(&output));
     let heads: String = requests.try_iter().map(|(head, _)| head).collect();
     for path in ["/v1/traces", "/v1/logs", "/v1/metrics"] {
         assert!(heads.contains(&format!("POST {path} ")), "{heads}");
@@ -207,7 +248,7 @@ fn json_is_one_object_with_the_spans_and_what_became_of_them() {
     let told: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&told["scripted"], &told["passed"]), (&Value::Bool(true), &Value::Bool(true)));
     let spans = told["spans"].as_array().unwrap();
-    assert_eq!(spans.len(), 45);
+    assert_eq!(spans.len(), 62);
     assert_eq!(spans[0]["name"], "invoke_agent auditor");
     assert_eq!(spans[0]["attributes"]["vigil.usage.input_tokens"], 11_103);
     assert!(spans.iter().all(|span| span["duration_ms"].is_number()));

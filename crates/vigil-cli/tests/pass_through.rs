@@ -184,13 +184,13 @@ fn a_child_that_closes_its_stdout_runs_on() {
 #[test]
 fn a_grandchild_that_keeps_the_pipe_does_not_hold_us_and_loses_nothing() {
     let scratch = Scratch::new();
-    let script = "(sleep 1; echo late) & echo early; exit 5";
+    let script = "(sleep 3; echo late) & echo early; exit 5";
     let mut child = run_sh(scratch.path(), &[], script).spawn().unwrap();
     let began = Instant::now();
     let mut stdout = child.stdout.take().unwrap();
     let status = wait(&mut child, began);
     assert_eq!(status.code(), Some(5));
-    assert!(began.elapsed() < Duration::from_millis(900), "we went on after {:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_millis(2500), "we went on after {:?}", began.elapsed());
     let mut all = String::new();
     stdout.read_to_string(&mut all).unwrap();
     assert_eq!(all, "early\nlate\n");
@@ -281,17 +281,19 @@ fn without_a_destination_the_summary_says_how_to_get_one_and_quiet_says_nothing(
 
 #[test]
 fn an_endpoint_that_does_not_answer_delays_no_longer_than_was_allowed() {
-    let scratch = Scratch::new();
-    let mut command = run_sh(scratch.path(), &["--deliver-within", "0.3"], "exit 0");
-    command.env("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9");
-    command.env("OTEL_EXPORTER_OTLP_HEADERS", "authorization=canary-secret");
-    let began = Instant::now();
-    let output = finish(command);
-    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
-    let said = text(&output.stderr);
-    assert!(said.contains("not delivered") && said.contains("http://127.0.0.1:9"), "{said}");
-    assert!(!said.contains("canary-secret"), "{said}");
-    assert!(output.status.success());
+    for (spool, told) in [("true", "spooled for "), ("false", "not delivered")] {
+        let scratch = Scratch::new();
+        let mut command = run_sh(scratch.path(), &["--deliver-within", "0.3"], "exit 0");
+        command.env("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9").env("VIGIL_SPOOL", spool);
+        command.env("OTEL_EXPORTER_OTLP_HEADERS", "authorization=canary-secret");
+        let began = Instant::now();
+        let output = finish(command);
+        assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+        let said = text(&output.stderr);
+        assert!(said.contains(told) && said.contains("http://127.0.0.1:9"), "{said}");
+        assert!(!said.contains("canary-secret"), "{said}");
+        assert!(output.status.success());
+    }
 }
 
 #[test]

@@ -113,6 +113,22 @@ fn the_command_has_the_terminal_for_all_three_of_its_streams() {
 }
 
 #[test]
+fn stderr_stays_on_the_terminal_when_stdout_goes_elsewhere_and_the_other_way_round() {
+    let scratch = Scratch::new();
+    let Some(mut terminal) = terminal(scratch.path()) else { return };
+    terminal.type_in("cd; $VIGIL run -q -- sh -c 'test -t 1 || test -t 2 && echo on-a-terminal-$((1+1)) >&2' > out\n");
+    terminal.expect("on-a-terminal-2");
+    terminal.type_in("$VIGIL run -q -- sh -c 'test -t 2 || echo elsewhere-$((1+1))' 2> errors\n");
+    terminal.expect("elsewhere-2");
+    terminal.type_in("$VIGIL run -q --stderr pipe -- sh -c 'test -t 2 || echo in-a-pipe-$((1+1)) >&2'\n");
+    terminal.expect("in-a-pipe-2");
+    terminal.type_in(
+        "$VIGIL run -q --stderr inherit -- sh -c 'test -p /dev/stderr || echo inherited-$((1+1))' 2> errors\n",
+    );
+    terminal.expect("inherited-2");
+}
+
+#[test]
 fn output_for_machines_is_observed_at_a_terminal_too() {
     let scratch = Scratch::new();
     let Some(mut terminal) = terminal(scratch.path()) else { return };

@@ -12,13 +12,19 @@
 //! | [`usage`] | tokens, in one inclusive form |
 //! | [`cost`] | money, in integer nano-dollars, with the date of its price table |
 //! | [`fact`] | finished spans and events as values: what adapters produce and what the SDK assembles |
+//! | [`throttle`] | whether a downstream service throttles, from what is known of an exchange |
 //! | [`id`] | trace and span ids, random or derived from a foreign record |
+//! | [`budget`] | what an agent may spend: accounts with limits, and a ledger that admits before |
+//! | [`policy`] | what an agent may do: rules, and decisions that explain themselves |
 #![warn(missing_docs)]
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "a test reads the switch that rewrites the reference"))]
 
+pub mod budget;
 pub mod contract;
 pub mod cost;
 pub mod fact;
 pub mod id;
+pub mod policy;
+pub mod throttle;
 pub mod usage;
 pub mod vocab;

@@ -29,11 +29,10 @@ pub(crate) struct Clock {
 
 #[derive(Debug)]
 enum Source {
-    /// The processor's counter, and what it and the monotonic clock read in the beginning.
+    /// The processor's counter, and since when its rate is measured.
     #[cfg(target_arch = "x86_64")]
     Counter {
-        ticks: u64,
-        instant: Instant,
+        since: Mutex<Since>,
     },
     /// Nanoseconds since this moment.
     Monotonic(Instant),
@@ -50,6 +49,71 @@ pub(crate) struct Anchor {
     rate: u64,
 }
 
+/// What the counter and the monotonic clock read at one moment.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy, Debug)]
+struct Pair {
+    ticks: u64,
+    instant: Instant,
+}
+
+/// The moment the rate is measured from, and the last one it was measured at.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy, Debug)]
+struct Since {
+    first: Pair,
+    last: Pair,
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Pair {
+    /// Of three readings the one that was disturbed least.
+    fn read() -> Self {
+        let read = || {
+            let (before, instant, after) = (counter::read(), monotonic(), counter::read());
+            (after.saturating_sub(before), Pair { ticks: before, instant })
+        };
+        let mut best = read();
+        for _ in 0..2 {
+            let other = read();
+            if other.0 < best.0 {
+                best = other;
+            }
+        }
+        best.1
+    }
+
+    /// Nanoseconds a tick, times 2^32, from `self` to `later`; `None` where the counter went back.
+    fn rate_to(self, later: Pair) -> Option<u64> {
+        let passed = u128::from(later.ticks.checked_sub(self.ticks).filter(|passed| *passed > 0)?);
+        let elapsed = later.instant.saturating_duration_since(self.instant).as_nanos();
+        u64::try_from((elapsed << 32) / passed).ok()
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Since {
+    /// The rate now. `known` is the one before: where the last round's own is far from it, the machine slept, and one
+    /// clock went on while the other stood. Then the rate stays, and is measured from now on.
+    fn rate(&mut self, now: Pair, known: u64) -> u64 {
+        let (recent, whole) = (self.last.rate_to(now), self.first.rate_to(now));
+        let settled = self.last.instant.saturating_duration_since(self.first.instant) >= SETTLED_AFTER;
+        let odd = recent.is_none_or(|recent| recent.abs_diff(known) > known / 64);
+        self.last = now;
+        match whole {
+            Some(whole) if !(settled && odd) => whole,
+            _ => {
+                self.first = now;
+                known
+            }
+        }
+    }
+}
+
+/// From then on the rate is known well enough to notice that the machine slept.
+#[cfg(target_arch = "x86_64")]
+const SETTLED_AFTER: Duration = Duration::from_secs(1);
+
 /// The wall clock may be this far from what ticks say before the anchor is set anew.
 const DRIFT_MAX: Duration = Duration::from_millis(1);
 const ONE: u64 = 1 << 32;
@@ -63,15 +127,16 @@ impl Clock {
     pub(crate) fn system() -> Self {
         #[cfg(target_arch = "x86_64")]
         if counter::is_reliable() {
-            let (instant, ticks) = (monotonic(), counter::read());
+            let first = Pair::read();
             // A first rate, good to a few percent; the first round makes it better. Nothing is turned into a
             // time before that but what is announced within the first milliseconds.
-            while instant.elapsed() < Duration::from_micros(20) {
+            while first.instant.elapsed() < Duration::from_micros(20) {
                 std::hint::spin_loop();
             }
+            let anchor = Anchor { ticks: first.ticks, unix: unix_now(), rate: ONE };
             let clock = Self {
-                source: Source::Counter { ticks, instant },
-                anchor: Mutex::new(Anchor { ticks, unix: unix_now(), rate: ONE }),
+                source: Source::Counter { since: Mutex::new(Since { first, last: first }) },
+                anchor: Mutex::new(anchor),
             };
             clock.calibrate();
             return clock;
@@ -118,10 +183,10 @@ impl Clock {
     pub(crate) fn calibrate(&self) {
         let (now, rate) = match &self.source {
             #[cfg(target_arch = "x86_64")]
-            Source::Counter { ticks, instant } => {
-                let (elapsed, now) = (instant.elapsed().as_nanos(), counter::read());
-                let passed = u128::from(now.saturating_sub(*ticks).max(1));
-                (now, u64::try_from((elapsed << 32) / passed).unwrap_or(ONE))
+            Source::Counter { since } => {
+                let now = Pair::read();
+                let known = self.anchor().rate;
+                (now.ticks, since.lock().unwrap_or_else(PoisonError::into_inner).rate(now, known))
             }
             Source::Monotonic(_) => (self.ticks().0, ONE),
             Source::Manual(_) => return,
@@ -196,6 +261,11 @@ pub(crate) fn wall() -> SystemTime {
     SystemTime::now()
 }
 
+/// The wall clock in the form of the contract.
+pub(crate) fn unix_wall() -> UnixNanos {
+    UnixNanos(unix_now())
+}
+
 fn unix_now() -> u64 {
     u64::try_from(wall().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos()).unwrap_or(u64::MAX)
 }
@@ -267,6 +337,23 @@ mod tests {
         let told = clock.anchor().between(start, end);
         let off = told.abs_diff(elapsed);
         assert!(off < Duration::from_micros(200), "told {told:?}, took {elapsed:?}");
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn a_machine_that_slept_keeps_its_rate() {
+        let start = monotonic();
+        let at = |seconds: u64, ticks: u64| Pair { ticks, instant: start + Duration::from_secs(seconds) };
+        let (two_ghz, hour) = (ONE / 2, 3600);
+        let first = at(0, 0);
+        let mut since = Since { first, last: first };
+        assert_eq!(since.rate(at(hour, hour * 2_000_000_000), ONE), two_ghz);
+        // The counter went on for eight hours while the clock stood.
+        let rate = since.rate(at(hour + 1, 9 * hour * 2_000_000_000), two_ghz);
+        assert_eq!(rate, two_ghz);
+        assert_eq!(since.rate(at(hour + 2, 9 * hour * 2_000_000_000 + 2_000_000_000), rate), two_ghz);
+        // It began anew.
+        assert_eq!(since.rate(at(hour + 3, 5), two_ghz), two_ghz);
     }
 
     #[test]

@@ -34,8 +34,14 @@
 //! - Every record is delivered or counted as lost with its reason: [`Telemetry::shutdown`] hands you the
 //!   [`Receipt`].
 //!
+//! What an agent may do and spend passes the [`gateway`] and a [`Budget`]; what it can know about itself are its
+//! [`Vitals`].
+//!
 //! Feature `tracing`: Vigil's spans in your own subscriber, and your `tracing` spans and events in Vigil's
-//! traces (module `interop`).
+//! traces (module `interop`). Features `reqwest` and `tower`: an HTTP client whose responses are watched for
+//! throttling (module [`throttle`]).
+//!
+//! The agent's own events, to be proven and replayed: [`journal`].
 //!
 //! Variables that set it up: [`VARIABLES`]. Tests: [`testing`]. Names on the wire: [`contract`].
 #![warn(missing_docs)]
@@ -45,12 +51,15 @@
 )]
 
 mod assemble;
+pub mod budget;
 mod clock;
 pub mod deliver;
 pub mod encode;
+pub mod gateway;
 mod ids;
 #[cfg(feature = "tracing")]
 pub mod interop;
+pub mod journal;
 mod log;
 mod receipt;
 mod record;
@@ -59,30 +68,43 @@ mod shell;
 mod span;
 mod telemetry;
 pub mod testing;
+pub mod throttle;
 mod time;
 mod truncate;
+pub mod vitals;
 
+pub use budget::{Admission, Budget, BudgetRefusal, ChatAdmission};
 pub use deliver::Protocol;
 pub use receipt::Receipt;
 pub use settings::{LogFormat, VARIABLES, Variable};
 pub use span::{
-    AgentSpan, ApprovalSpan, AttributeValue, Budget, CapabilitySpan, ChatSpan, CleanupSpan, Content, EmbeddingsSpan,
-    EnterGuard, Evaluation, InSpan, InSpanExt, McpSpan, PhaseSpan, RemoteParent, Span, SpanStream, ToolSpan, TurnSpan,
-    WorkflowSpan, current, parse_traceparent,
+    AgentSpan, ApprovalSpan, AttributeValue, BudgetLeft, CapabilitySpan, ChatSpan, CleanupSpan, Content,
+    EmbeddingsSpan, EnterGuard, Evaluation, HealthReport, InSpan, InSpanExt, McpSpan, PhaseSpan, RemoteParent, Span,
+    SpanStream, StateVector, ToolSpan, TurnSpan, WorkflowSpan, current, parse_traceparent,
 };
 pub use telemetry::global::{agent_span, capability_span, chat_span, phase_span, tool_span};
-pub use telemetry::{Builder, RemoteTelemetry, SHUTDOWN_DEADLINE_DEFAULT, Telemetry, exit, from_env, installed};
+pub use telemetry::{
+    Builder, Plan, RemoteTelemetry, ReplayTelemetry, SHUTDOWN_DEADLINE_DEFAULT, Telemetry, exit, from_env, installed,
+};
 
+pub use vitals::{ServicePressure, SlowCall, Vitals};
+
+pub use vigil_core::budget::{Amounts, Ask, Limits, Unpriced};
 pub use vigil_core::contract;
 pub use vigil_core::cost::{Cost, price};
 pub use vigil_core::id::{SpanContext, SpanId, TraceId};
 pub use vigil_core::usage::Usage;
 pub use vigil_core::vocab::{
-    BudgetKind, CapabilityError, Decision, EconomicMode, ErrorType, FinishReason, McpMethod, OperatingMode, Operation,
-    Originator, Phase, Provider, ToolStatus, ToolType,
+    BudgetKind, CapabilityError, CircuitState, Decision, EconomicMode, ErrorType, EvaluationTiming, FinishReason,
+    Health, McpMethod, OperatingMode, Operation, Originator, Phase, Provider, RiskLevel, ToolStatus, ToolType,
 };
 
 /// The code in the README compiles.
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+/// And that in the guide to the gateway.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/gateway.md")]
+struct GatewayGuide;

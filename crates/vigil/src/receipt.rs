@@ -7,7 +7,7 @@ use std::fmt;
 /// The account of a telemetry value's life, one line a signal.
 ///
 /// Of several destinations the one that got least decides the figures; each has its own account in
-/// [`destinations`](Self::destinations). After a shutdown `recorded = delivered + lost` holds for every
+/// [`destinations`](Self::destinations). After a shutdown `recorded = delivered + spooled + lost` holds for every
 /// signal.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Receipt {
@@ -37,7 +37,7 @@ impl Receipt {
                 .iter()
                 .map(|one| *one.receipt.signal(signal))
                 .filter(|one| one.recorded > 0)
-                .min_by_key(|one| one.delivered);
+                .min_by_key(|one| (one.delivered, one.spooled));
             if worst.is_none() && !destinations.is_empty() {
                 // No destination takes this signal.
                 return SignalReceipt::default();
@@ -64,6 +64,16 @@ impl Receipt {
     pub fn is_complete(&self) -> bool {
         !self.timed_out
             && [&self.traces, &self.logs, &self.metrics].into_iter().all(|signal| signal.delivered == signal.recorded)
+    }
+
+    /// Whether nothing was lost: all of it was delivered or waits in the spool.
+    pub fn is_kept(&self) -> bool {
+        !self.timed_out && [&self.traces, &self.logs, &self.metrics].into_iter().all(SignalReceipt::is_kept)
+    }
+
+    /// How many records wait in the spool for the next process to deliver them.
+    pub fn spooled(&self) -> u64 {
+        [&self.traces, &self.logs, &self.metrics].into_iter().map(|signal| signal.spooled).sum()
     }
 
     /// The account of one signal.

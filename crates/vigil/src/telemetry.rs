@@ -2,20 +2,24 @@
 
 use crate::assemble::assembler::{Assembler, Command, Mailbox};
 use crate::assemble::outputs::Outputs;
+use crate::budget::Budget;
 use crate::clock::{Clock, monotonic};
 use crate::deliver::{
-    Compression, Delivery, DestinationConfig, Endpoint, Headers, OtlpConfig, Protocol, SignalConfig, Target,
+    Backend, Delivery, DestinationConfig, Diagnostic, Endpoint, Headers, OtlpConfig, Protocol, SignalConfig,
+    SpoolConfig, Target, Tls,
 };
 use crate::encode::{Resource, Signal};
 use crate::ids::IdSource;
-use crate::log::{Log, Writer};
+use crate::log::{CallLines, Log, Writer};
 use crate::receipt::Receipt;
 use crate::record::lanes::LANE_BYTES_DEFAULT;
 use crate::record::{Recorder, Terms};
-use crate::settings::{Environment, LogFormat, Overrides, Settings, SignalSettings, mask_userinfo};
+use crate::settings::{Environment, Level, LogFormat, Overrides, Settings, SignalSettings, mask_userinfo};
 use crate::span::kinds::{Root, constructors};
 use crate::span::{Ambient, Parent, RemoteParent};
 use crate::testing::Captured;
+use crate::vitals::{Seen, Tracker, Vitals};
+use arc_swap::{ArcSwap, ArcSwapOption};
 use std::collections::HashMap;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -23,10 +27,11 @@ use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 use vigil_core::fact::{Fact, Value};
-use vigil_core::id::SpanContext;
-use vigil_core::vocab::Originator;
+use vigil_core::id::{SpanContext, TraceId};
+use vigil_core::throttle::{Throttle, Told};
+use vigil_core::vocab::{DownstreamOperation, Originator, ThrottleOutcome};
 
-/// What a dropped telemetry value waits for delivery. Defaults to 5 seconds.
+/// What a dropped telemetry value waits for delivery unless it is told otherwise: 5 seconds.
 pub const SHUTDOWN_DEADLINE_DEFAULT: Duration = Duration::from_secs(5);
 
 /// Instead of a deadline too far away for the clock: a year.
@@ -56,7 +61,34 @@ pub fn from_env(service_name: impl Into<String>) -> Builder {
         destinations: Vec::new(),
         buffer_bytes: LANE_BYTES_DEFAULT,
         quiet: false,
+        replay: None,
     }
+}
+
+/// What is recorded of work that is not done but replayed from a record.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ReplayTelemetry {
+    /// Nothing.
+    Off,
+    /// Spans, events and logs with `vigil.replay = true`; no metrics, and no cost: both were counted when the work
+    /// was done.
+    Marked,
+}
+
+/// What telemetry with these settings would do.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Plan {
+    /// Telemetry is switched off altogether.
+    pub disabled: bool,
+    /// Where records would be delivered to.
+    pub destinations: Vec<DestinationConfig>,
+    /// Where they would be kept meanwhile.
+    pub spool: Option<SpoolConfig>,
+    /// There would be a structured log on stderr.
+    pub log: bool,
+    /// What is wrong with the settings.
+    pub warnings: Vec<String>,
 }
 
 /// Settings in the making. What is set here wins over the environment.
@@ -74,6 +106,7 @@ pub struct Builder {
     destinations: Vec<DestinationConfig>,
     buffer_bytes: usize,
     quiet: bool,
+    replay: Option<ReplayTelemetry>,
 }
 
 impl std::fmt::Debug for Builder {
@@ -126,6 +159,12 @@ impl Builder {
         self
     }
 
+    /// Appends a line of JSON for every model call to a file, as `VIGIL_JSONL_PATH`.
+    pub fn call_lines(mut self, path: impl Into<PathBuf>) -> Self {
+        self.overrides.calls = Some(path.into());
+        self
+    }
+
     /// Where the structured log goes. Defaults to stderr.
     pub fn log_writer(mut self, writer: impl Write + Send + 'static) -> Self {
         self.log_writer = Some(Box::new(writer));
@@ -162,6 +201,47 @@ impl Builder {
         self
     }
 
+    /// Whether anything is sent over OTLP, as `VIGIL_OTLP`: where no endpoint is set to `localhost`, and nowhere when
+    /// this is false though one is. Defaults to where there is an endpoint.
+    pub fn otlp(mut self, otlp: bool) -> Self {
+        self.overrides.otlp = Some(otlp);
+        self
+    }
+
+    /// Whether what is to be sent is kept in a folder until it is taken, as `VIGIL_SPOOL`, so that it outlives the
+    /// process. The end then waits for no network: [`deliver_and_shutdown`](Telemetry::deliver_and_shutdown) does. What is
+    /// left is delivered by the next process with the same destination, or by `vigil spool drain`. Defaults to no.
+    pub fn spool(mut self, spool: bool) -> Self {
+        self.overrides.spool = Some(spool);
+        self
+    }
+
+    /// Whether there is a spool where neither code nor environment says; for programs that want one by default.
+    pub fn spool_by_default(mut self, spool: bool) -> Self {
+        self.overrides.spool_default = spool;
+        self
+    }
+
+    /// The folder of the spool, as `VIGIL_SPOOL_DIR`; switches it on. Defaults to `vigil/spool` in the user's folder
+    /// for state.
+    pub fn spool_dir(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.overrides.spool_directory = Some(directory.into());
+        self
+    }
+
+    /// The bytes the spool may take, at least 1 MiB. Defaults to 1 GiB.
+    pub fn spool_max_bytes(mut self, bytes: u64) -> Self {
+        self.overrides.spool_bytes = Some(bytes);
+        self
+    }
+
+    /// What a dropped telemetry value and [`vigil::exit`](crate::exit()) wait for delivery. Defaults to
+    /// [`SHUTDOWN_DEADLINE_DEFAULT`].
+    pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
+        self.overrides.shutdown_timeout = Some(timeout);
+        self
+    }
+
     /// Whether telemetry is on at all, whatever `OTEL_SDK_DISABLED` says.
     pub fn enabled(mut self, enabled: bool) -> Self {
         self.overrides.disabled = Some(!enabled);
@@ -179,6 +259,12 @@ impl Builder {
     /// [`Receipt`]. Defaults to no.
     pub fn quiet(mut self, quiet: bool) -> Self {
         self.quiet = quiet;
+        self
+    }
+
+    /// Says that the work is replayed, not done, and what is to be recorded of it.
+    pub fn replay(mut self, replay: ReplayTelemetry) -> Self {
+        self.replay = Some(replay);
         self
     }
 
@@ -202,22 +288,45 @@ impl Builder {
         self
     }
 
-    /// Starts recording. Cannot fail: what makes no sense is told once on stderr, and the rest goes on.
-    pub fn start(mut self) -> Telemetry {
+    /// What would be done, without doing it: for programs that look after delivery, as `vigil doctor` does.
+    pub fn plan(mut self) -> Plan {
+        let settings = self.settings();
+        let notices = std::cell::RefCell::new(Vec::new());
+        let destinations = self.destinations(&settings, &|text| notices.borrow_mut().push(text.to_owned()));
+        let mut warnings: Vec<_> = settings.warnings.iter().map(ToString::to_string).collect();
+        warnings.extend(notices.into_inner());
+        let log = settings.log != LogFormat::Off;
+        Plan { disabled: settings.disabled, destinations, spool: settings.spool, log, warnings }
+    }
+
+    fn settings(&mut self) -> Settings {
         self.overrides.has_destination =
             !self.directories.is_empty() || !self.destinations.is_empty() || self.captured.is_some();
-        let settings = Settings::resolve(&self.service_name, &self.environment, &self.overrides);
-        let quiet = self.quiet || self.captured.is_some();
-        let notice = move |text: &str| {
-            if !quiet {
+        Settings::resolve(&self.service_name, &self.environment, &self.overrides)
+    }
+
+    /// Starts recording. Cannot fail: what makes no sense is told once on stderr, and the rest goes on.
+    pub fn start(mut self) -> Telemetry {
+        let settings = self.settings();
+        let level = if self.quiet || self.captured.is_some() { Level::None } else { settings.level };
+        let notice = move |least: Level, text: &str| {
+            if level >= least {
                 notice(text);
             }
         };
-        settings.warnings.iter().for_each(|warning| notice(&format!("{warning}")));
+        settings.warnings.iter().for_each(|warning| notice(Level::Warn, &format!("{warning}")));
         let warnings = settings.warnings.iter().map(ToString::to_string).collect();
-        let destinations = self.destinations(&settings, &notice);
+        let destinations = self.destinations(&settings, &|text| notice(Level::Warn, text));
         let log = settings.log != LogFormat::Off;
-        if settings.disabled || (destinations.is_empty() && !log && self.captured.is_none()) {
+        let off = settings.disabled || self.replay == Some(ReplayTelemetry::Off);
+        let calls = settings.calls.as_deref().filter(|_| !off).and_then(|path| {
+            // The path may be anybody's business, the reason is not.
+            let failed = |error: std::io::Error| {
+                notice(Level::Error, &format!("model calls are not written to the file: {error}"))
+            };
+            CallLines::open(path, Box::new(move |text| notice(Level::Error, text))).map_err(failed).ok()
+        });
+        if off || (destinations.is_empty() && !log && self.captured.is_none() && calls.is_none()) {
             return Telemetry::off(settings.parent, warnings);
         }
         let names = destinations.iter().map(|one| one.name.clone()).collect();
@@ -225,23 +334,41 @@ impl Builder {
             clock: self.clock.unwrap_or_else(Clock::system),
             ids: self.ids,
             content: settings.content.any(),
+            replay: self.replay.is_some(),
             sampler: settings.sampler,
             carrier: settings.carrier.clone(),
             lane_bytes: self.buffer_bytes,
         });
         let resource_values = resource(&settings);
         let resource = Resource::new(resource_values.iter().map(|(name, value)| (name.as_str(), value)));
-        let delivery = (!destinations.is_empty())
-            .then(|| Delivery::start(destinations, Arc::new(move |diagnostic| notice(&format!("{diagnostic}")))));
+        let tell = move |diagnostic: Diagnostic| {
+            // Said by `Failing` to people, where it lasts.
+            if let Diagnostic::Throttled { throttle, count, .. } = diagnostic {
+                return recorder.fact(throttled_export(&throttle, count, recorder));
+            }
+            let least = match &diagnostic {
+                diagnostic if diagnostic.is_loss() => Level::Error,
+                diagnostic if diagnostic.is_recovery() => Level::Info,
+                _ => Level::Warn,
+            };
+            notice(least, &format!("{diagnostic}"));
+        };
+        // What is delivered over a network alone goes through it.
+        let is_remote = |one: &DestinationConfig| matches!(one.target, Target::Otlp(_));
+        let spool = settings.spool.clone().filter(|_| destinations.iter().any(is_remote));
+        let spool_directory = spool.as_ref().map(|spool| spool.directory.clone());
+        let delivery = (!destinations.is_empty()).then(|| Delivery::start_with(destinations, spool, Arc::new(tell)));
         let color = settings.log_color && self.log_writer.is_none() && std::io::stderr().is_terminal();
         let log = Log::new(settings.log, color, self.log_writer.unwrap_or_else(|| Box::new(std::io::stderr())));
-        let outputs = Outputs::new(&settings, &resource, delivery, log, self.captured);
+        let outputs = Outputs::new(&settings, &resource, delivery, log, calls, self.captured);
         let mailbox = Mailbox::default();
-        let assembler = Assembler::new(recorder, mailbox.clone(), &settings, self.originator, outputs);
+        let seen = Arc::<ArcSwap<Seen>>::default();
+        let vitals = Tracker::new(Arc::clone(&seen));
+        let assembler = Assembler::new(recorder, mailbox.clone(), &settings, self.originator, outputs, vitals);
         let thread = match crate::shell::spawn("assembler", move || assembler.run()) {
             Ok(handle) => handle.thread().clone(),
             Err(error) => {
-                notice(&format!("telemetry is off: its thread could not be started: {error}"));
+                notice(Level::Error, &format!("telemetry is off: its thread could not be started: {error}"));
                 return Telemetry::off(settings.parent, warnings);
             }
         };
@@ -253,8 +380,12 @@ impl Builder {
                 parent: settings.parent,
                 destinations: names,
                 warnings,
+                spool: spool_directory,
+                shutdown_timeout: settings.shutdown_timeout,
                 process: std::process::id(),
                 ended: Mutex::new(None),
+                seen,
+                budget: ArcSwapOption::default(),
             }),
         }
     }
@@ -265,11 +396,8 @@ impl Builder {
         let mut names: Vec<String> = Vec::new();
         for signal in Signal::ALL {
             let wanted = &settings.signals[signal.index()];
-            let Some(config) = signal_config(signal, wanted, notice) else { continue };
-            let protocol = match wanted.protocol {
-                Protocol::Grpc => "grpc",
-                _ => "http/protobuf",
-            };
+            let Some(config) = signal_config(signal, wanted, settings, notice) else { continue };
+            let protocol = wanted.protocol.as_str();
             let url = mask_userinfo(wanted.endpoint.as_deref().unwrap_or_default());
             let base = url.strip_suffix(&format!("/v1/{signal}")).unwrap_or(&url);
             let name = format!("{base} ({protocol})");
@@ -283,7 +411,9 @@ impl Builder {
             }
         }
         if !names.is_empty() {
-            destinations.push(DestinationConfig::new(names.join(", "), Target::Otlp(Box::new(otlp))));
+            let mut destination = DestinationConfig::new(names.join(", "), Target::Otlp(Box::new(otlp)));
+            destination.queue_records = settings.queue_records;
+            destinations.push(destination);
         }
         for directory in &self.directories {
             let name = directory.display().to_string();
@@ -293,10 +423,26 @@ impl Builder {
     }
 }
 
-fn signal_config(signal: Signal, wanted: &SignalSettings, notice: &dyn Fn(&str)) -> Option<SignalConfig> {
+/// A destination that throttles us, as the event that any throttled service is.
+fn throttled_export(throttle: &Throttle, count: u64, recorder: &Recorder) -> Fact {
+    let told = Told {
+        outcome: Some(ThrottleOutcome::Retried),
+        operation: Some(DownstreamOperation::TelemetryExport),
+        count,
+        ..Told::default()
+    };
+    Fact::Event(throttle.event(told, None, recorder.clock.now()))
+}
+
+fn signal_config(
+    signal: Signal,
+    wanted: &SignalSettings,
+    settings: &Settings,
+    notice: &dyn Fn(&str),
+) -> Option<SignalConfig> {
     let url = wanted.endpoint.as_deref()?;
     let endpoint = match wanted.protocol {
-        Protocol::Grpc => Endpoint::grpc(url, true, signal),
+        Protocol::Grpc => Endpoint::grpc(url, wanted.insecure.unwrap_or(false), signal),
         _ => Endpoint::http(url),
     };
     let endpoint = match endpoint {
@@ -315,15 +461,41 @@ fn signal_config(signal: Signal, wanted: &SignalSettings, notice: &dyn Fn(&str))
     let mut config = SignalConfig::new(wanted.protocol, endpoint);
     config.headers = headers;
     config.timeout = wanted.timeout;
-    if wanted.gzip {
-        config.compression = Compression::Gzip;
+    config.compression = wanted.compression;
+    config.tls = tls(signal, wanted, notice);
+    if let Err(error) = config.through(&settings.proxies) {
+        notice(&format!("{signal} are sent without a proxy: {error}"));
     }
+    config.keep_to(settings.backend.unwrap_or_else(|| Backend::of_host(config.endpoint.host())));
     Some(config)
 }
 
+/// Whom to trust and who to be. A file that cannot be used is told of; without it the server will most likely be
+/// refused, or refuse us, and that is told too.
+fn tls(signal: Signal, wanted: &SignalSettings, notice: &dyn Fn(&str)) -> Tls {
+    let mut tls = Tls::default();
+    if let Some(file) = &wanted.certificate
+        && let Err(error) = tls.trust(file)
+    {
+        notice(&format!("{signal} are sent trusting the system's authorities: {error}"));
+    }
+    match (&wanted.client_certificate, &wanted.client_key) {
+        (Some(chain), Some(key)) => {
+            if let Err(error) = tls.identify(chain, key) {
+                notice(&format!("{signal} are sent without a client certificate: {error}"));
+            }
+        }
+        (None, None) => {}
+        _ => notice(&format!("{signal} are sent without a client certificate: it needs a key, and the key it")),
+    }
+    tls
+}
+
 fn resource(settings: &Settings) -> Vec<(String, Value)> {
-    let own: [(&str, Value); 7] = [
+    let own: [(&str, Value); 8] = [
         ("service.name", settings.service_name.clone().into()),
+        // Without it two runs of one program would be one series in Prometheus, and the second one's counts lost.
+        ("service.instance.id", instance_id(IdSource::Random.trace_id()).into()),
         ("telemetry.sdk.name", "vigil".into()),
         ("telemetry.sdk.language", "rust".into()),
         ("telemetry.sdk.version", env!("CARGO_PKG_VERSION").into()),
@@ -336,6 +508,16 @@ fn resource(settings: &Settings) -> Vec<(String, Value)> {
         own.into_iter().filter(|(name, _)| !given(name)).map(|(name, value)| (name.to_owned(), value)).collect();
     all.extend(settings.resource.iter().map(|(name, value)| (name.clone(), value.clone().into())));
     all
+}
+
+/// Random bits in the form of a UUID of version 4, which the conventions ask for.
+fn instance_id(random: TraceId) -> String {
+    let mut bytes = random.0;
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let digits = TraceId(bytes).to_string();
+    let parts = [0..8, 8..12, 12..16, 16..20, 20..32].map(|part| digits.get(part).unwrap_or_default());
+    parts.join("-")
 }
 
 /// A line of Vigil's own on stderr. Never stdout, and a closed stderr is not an error.
@@ -360,9 +542,15 @@ struct Inner {
     parent: Option<RemoteParent>,
     destinations: Vec<String>,
     warnings: Vec<String>,
+    spool: Option<PathBuf>,
+    shutdown_timeout: Duration,
     /// Which process the threads belong to.
     process: u32,
     ended: Mutex<Option<Receipt>>,
+    /// What the assembler saw.
+    seen: Arc<ArcSwap<Seen>>,
+    /// The budget the vitals tell of.
+    budget: ArcSwapOption<Budget>,
 }
 
 impl std::fmt::Debug for Inner {
@@ -375,7 +563,7 @@ impl std::fmt::Debug for Inner {
 }
 
 impl Inner {
-    fn shutdown(&self, deadline: Duration) -> Receipt {
+    fn shutdown(&self, deadline: Duration, wait: bool) -> Receipt {
         let Some(recorder) = self.recorder else { return Receipt::default() };
         if self.process != std::process::id() {
             // A fork has none of the threads: nobody would answer.
@@ -388,7 +576,7 @@ impl Inner {
         }
         let until = monotonic() + deadline;
         let (reply, answer) = channel();
-        self.mailbox.send(Command::Shutdown { deadline: until, reply });
+        self.mailbox.send(Command::Shutdown { deadline: until, wait, reply });
         recorder.wake();
         // Delivery keeps the deadline itself; the grace is for its last word.
         let grace = Duration::from_millis(90);
@@ -403,7 +591,7 @@ impl Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        drop(self.shutdown(SHUTDOWN_DEADLINE_DEFAULT));
+        drop(self.shutdown(self.shutdown_timeout, false));
     }
 }
 
@@ -418,8 +606,12 @@ impl Telemetry {
                 parent,
                 destinations: Vec::new(),
                 warnings,
+                spool: None,
+                shutdown_timeout: SHUTDOWN_DEADLINE_DEFAULT,
                 process: std::process::id(),
                 ended: Mutex::new(None),
+                seen: Arc::default(),
+                budget: ArcSwapOption::default(),
             }),
         }
     }
@@ -434,14 +626,25 @@ impl Telemetry {
     /// What a span hangs from that has nothing above it in this process.
     pub(crate) fn root_parent(&self) -> Parent {
         match self.inner.parent {
-            Some(remote) => Parent { context: Some(remote.context), sampled: Some(remote.sampled) },
+            Some(given) => Parent { context: Some(given.context), sampled: Some(given.sampled), remote: true },
             None => Parent::default(),
         }
     }
 
-    #[cfg(feature = "tracing")]
     pub(crate) fn recorder(&self) -> Option<&'static Recorder> {
         self.inner.recorder
+    }
+
+    /// What is known about the running agent, for itself to act on. Takes less than 100 ns and no lock in the
+    /// recording path.
+    pub fn vitals(&self) -> Vitals {
+        let left = self.inner.budget.load().as_ref().map(|budget| budget.left());
+        Vitals::new(self.inner.seen.load_full(), self.inner.recorder, left)
+    }
+
+    /// Lets [`vitals`](Self::vitals) tell what is left of `budget`, in the place of another.
+    pub fn watch_budget(&self, budget: &Budget) {
+        self.inner.budget.store(Some(Arc::new(budget.clone())));
     }
 
     /// Whether anything recorded goes anywhere.
@@ -477,6 +680,11 @@ impl Telemetry {
     /// Where telemetry goes, in words for people and without secrets. Empty when it goes nowhere but the log.
     pub fn destinations(&self) -> &[String] {
         &self.inner.destinations
+    }
+
+    /// The folder where what is to be sent outlives this process, if there is one.
+    pub fn spool(&self) -> Option<&std::path::Path> {
+        self.inner.spool.as_deref()
     }
 
     /// What was wrong with the settings; each was also told once on stderr.
@@ -524,10 +732,16 @@ impl Telemetry {
     }
 
     /// Ends telemetry: closes what is open (as cancelled), delivers, and answers with the account. One deadline
-    /// holds for every signal and destination, within 100 ms. Handles that still live record nothing from then
+    /// holds for every signal and destination, within 100 ms; with a spool nothing is waited for that is in it. Handles that still live record nothing from then
     /// on. A second call answers with the same receipt.
     pub fn shutdown(&self, deadline: Duration) -> Receipt {
-        self.inner.shutdown(deadline)
+        self.inner.shutdown(deadline, false)
+    }
+
+    /// [`shutdown`](Self::shutdown) that waits for delivery up to the deadline also where there is a spool: for
+    /// machines that go away with the program, and for people who want to see it arrive.
+    pub fn deliver_and_shutdown(&self, deadline: Duration) -> Receipt {
+        self.inner.shutdown(deadline, true)
     }
 
     /// Makes this the telemetry of the process, for the free functions. Answers with the value when there is
@@ -547,12 +761,12 @@ pub fn installed() -> Option<&'static Telemetry> {
     INSTALLED.get()
 }
 
-/// Delivers what the installed telemetry recorded, waiting at most [`SHUTDOWN_DEADLINE_DEFAULT`], and ends the
-/// process. Use it wherever you would use `std::process::exit`, which ends it with everything still unsent.
+/// Delivers what the installed telemetry recorded, waiting at most as long as its
+/// [shutdown timeout](Builder::shutdown_timeout), and ends the process. Use it wherever you would use `std::process::exit`, which ends it with everything still unsent.
 #[expect(clippy::exit, reason = "ending the process is what it is for")]
 pub fn exit(code: i32) -> ! {
     if let Some(telemetry) = installed() {
-        drop(telemetry.shutdown(SHUTDOWN_DEADLINE_DEFAULT));
+        drop(telemetry.shutdown(telemetry.inner.shutdown_timeout));
     }
     std::process::exit(code)
 }
@@ -568,7 +782,8 @@ constructors!(RemoteTelemetry<'_>, self => &self.root(), " below the remote pare
 
 impl RemoteTelemetry<'_> {
     fn root(&self) -> Root {
-        let parent = Parent { context: Some(self.parent.context), sampled: Some(self.parent.sampled) };
+        // It may be a span of this process after all.
+        let parent = Parent { context: Some(self.parent.context), sampled: Some(self.parent.sampled), remote: false };
         Root { recorder: self.telemetry.inner.recorder, parent }
     }
 }

@@ -7,8 +7,8 @@ use vigil::contract::{EventKind, Metric, SpanKind, attr};
 use vigil::encode::PointValue;
 use vigil::testing::{self, Recorded, TestTelemetry};
 use vigil::{
-    Budget, CapabilityError, Content, Decision, ErrorType, Evaluation, FinishReason, McpMethod, OperatingMode, Phase,
-    Provider, ToolStatus, Usage,
+    BudgetLeft, CapabilityError, Content, Decision, ErrorType, Evaluation, FinishReason, McpMethod, OperatingMode,
+    Phase, Provider, ToolStatus, Usage,
 };
 
 /// One session of a small agent: every kind of span, one failing tool, a sub-agent, a budget that runs down.
@@ -18,7 +18,7 @@ fn session(telemetry: &TestTelemetry) {
     for turn in 1..=2 {
         let turn = agent.turn_span(turn);
         let perceive = turn.phase_span(Phase::Perceive);
-        perceive.record_budget(&Budget {
+        perceive.record_budget(&BudgetLeft {
             tokens_remaining: Some(10_000),
             cost_remaining_nano_usd: Some(2_500_000_000),
             time_remaining: Some(Duration::from_secs(90)),
@@ -68,6 +68,7 @@ fn session(telemetry: &TestTelemetry) {
             score: Some(0.9),
             label: Some("pass"),
             evaluator: Some("self"),
+            ..Evaluation::default()
         });
         reflect.record_mode_transition(OperatingMode::Explore, OperatingMode::Verify);
         reflect.finish();

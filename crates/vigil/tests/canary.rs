@@ -3,13 +3,18 @@
 //! Every path a byte can take out of the process is watched: request bodies and headers, the structured log
 //! in both formats, the folder of OTLP/JSON, stderr and stdout.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 mod support;
 
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use support::{Answer, Server};
-use vigil::{CapabilityError, Content, ErrorType, Evaluation, Provider};
+use vigil::gateway::{
+    CommandRequest, Fetch, FetchRequest, Gateway, Policy, ReadFile, RunCommand, RuntimeError, WriteFile, WriteRequest,
+};
+use vigil::{Budget, CapabilityError, Content, ErrorType, Evaluation, Limits, Provider};
 
 const CANARY: &str = "c4n4ry-5ecret";
 
@@ -48,8 +53,89 @@ fn tell_secrets(telemetry: &vigil::Telemetry) {
     // A provider's code that is no code: it is made harmless before it is recorded.
     tool.fail(ErrorType::from_code(&format!("{CANARY} with spaces, as in a message")));
     agent.capability_span("fs.read").fail_capability(CapabilityError::RuntimeError);
-    agent.record_evaluation(&Evaluation { name: "quality", score: Some(1.0), label: None, evaluator: None });
+    call_with_secrets(&agent);
+    agent.record_evaluation(&Evaluation {
+        name: "quality",
+        score: Some(1.0),
+        label: None,
+        evaluator: None,
+        ..Evaluation::default()
+    });
+    tell_of_throttling(&agent);
     agent.finish();
+}
+
+/// Calls through the gateway whose every argument, result and error is a secret, admitted and refused by every rule.
+fn call_with_secrets(agent: &vigil::Span) {
+    let policy = Policy::deny_all().allow("db.query", 3).allow("fs.read", 0).allow("fs.write", 0);
+    let mut policy = policy.allow("process.run", 0).allow("net.fetch", 0);
+    policy.files.read.push("nowhere/**".parse().unwrap());
+    policy.processes.commands.push("echo *".parse().unwrap());
+    let folder = std::env::temp_dir().join(format!("vigil-{CANARY}-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join(CANARY), CANARY).unwrap();
+    let budget = Budget::new(Limits::none().tool_calls(1));
+    let strict = Gateway::builder(policy).folder(&folder).budget(&budget).build();
+    let free = Gateway::builder(Policy::allow_all()).folder(&folder).build();
+    let mut outcomes = Vec::new();
+    for gateway in [&strict, &free] {
+        let query = |_: &str| Ok::<_, std::io::Error>(CANARY.to_owned());
+        outcomes.push(gateway.call(agent, "db.query", CANARY, query).is_ok());
+        outcomes.push(gateway.call(agent, "db.query", CANARY, |_| Err::<(), _>(CANARY)).is_ok());
+        let error = RuntimeError::new(ErrorType::from_code(&format!("{CANARY} in words")), CANARY);
+        outcomes.push(gateway.call(agent, "db.query", CANARY, |_| Err::<(), _>(error)).is_ok());
+        outcomes.push(gateway.call(agent, "db.query", CANARY, query).is_ok());
+        outcomes.push(gateway.call(agent, "random", CANARY, query).is_ok());
+        outcomes.push(gateway.run(agent, &ReadFile, std::path::Path::new(CANARY)).is_ok());
+        outcomes.push(gateway.run(agent, &WriteFile, WriteRequest::new(format!("{CANARY}-2"), CANARY)).is_ok());
+        let command = CommandRequest::new("echo", [CANARY]).input(CANARY);
+        outcomes.push(gateway.run(agent, &RunCommand, command).is_ok());
+        outcomes.push(gateway.run(agent, &RunCommand, CommandRequest::new(CANARY, [CANARY])).is_ok());
+        let request = FetchRequest::post(format!("http://{CANARY}.invalid/{CANARY}?{CANARY}"), CANARY);
+        outcomes.push(gateway.run(agent, &Fetch::new(), request.header("authorization", CANARY)).is_ok());
+        budget.admit_tool(agent).map(|admission| admission.settle(agent)).ok();
+    }
+    // Both sorts of ends were seen.
+    assert!(outcomes.contains(&true) && outcomes.contains(&false));
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// Says the secret in every text a verdict is made from: bodies, headers, hosts, error messages.
+fn tell_of_throttling(agent: &vigil::AgentSpan) {
+    let texts = [
+        format!(
+            "{{\"error\":{{\"type\":\"rate_limit_error\",\"code\":\"{CANARY}\",\"message\":\"org-{CANARY} is limited\"}}}}"
+        ),
+        format!("429 Too Many Requests: https://generativelanguage.googleapis.com/v1beta/models?key={CANARY}"),
+        format!("Rate limit reached for {CANARY} in organization org-{CANARY} on tokens per min: Limit 1, Used 1"),
+        format!("API rate limit exceeded for user ID {CANARY}. me@{CANARY}.example /home/{CANARY}/.netrc"),
+        format!("You've hit your usage limit, {CANARY}. Try again at {CANARY} 3pm ({CANARY})"),
+        format!("prompt: {CANARY}; authorization: Bearer {CANARY}; 503 model is overloaded ({CANARY})"),
+    ];
+    let mut judged = 0;
+    for text in &texts {
+        let headers = [
+            ("retry-after", CANARY),
+            ("x-ratelimit-reset", CANARY),
+            ("x-codex-rate-limit-reached-type", CANARY),
+            ("x-amzn-errortype", CANARY),
+            (CANARY, "0"),
+        ];
+        let host = format!("{CANARY}.openai.azure.com");
+        let verdicts = [
+            vigil::throttle::classify_http(429, headers, text.as_bytes()),
+            vigil::throttle::classify_response(&host, 429, headers, text.as_bytes()),
+            vigil::throttle::classify_error(text, Some(429)),
+            vigil::throttle::classify_error(text, None),
+        ];
+        for throttle in verdicts.iter().flatten() {
+            assert_clean("a verdict", format!("{throttle:?}").as_bytes());
+            agent.throttled(throttle, vigil::throttle::ThrottleOutcome::Failed);
+            judged += 1;
+        }
+        agent.record_headroom(&host, [("x-ratelimit-limit-requests", CANARY), ("x-ratelimit-remaining-requests", "1")]);
+    }
+    assert!(judged >= texts.len(), "there is something to leak from");
 }
 
 fn assert_clean(what: &str, bytes: &[u8]) {
@@ -66,6 +152,7 @@ fn no_secret_leaves_by_request_log_or_file() {
             .environment([("OTEL_EXPORTER_OTLP_HEADERS".to_owned(), format!("authorization={CANARY}"))])
             .endpoint(server.url())
             .otlp_dir(&folder)
+            .call_lines(folder.with_extension("calls"))
             .log_format(format)
             .log_writer(log.clone())
             .start();
@@ -93,6 +180,10 @@ fn no_secret_leaves_by_request_log_or_file() {
             files += 1;
         }
         assert_eq!(files, 3);
+        let calls = folder.with_extension("calls");
+        assert_clean("the lines of calls", &std::fs::read(&calls).unwrap());
+        assert!(!std::fs::read(&calls).unwrap().is_empty());
+        std::fs::remove_file(calls).unwrap();
         std::fs::remove_dir_all(&folder).unwrap();
     }
 }

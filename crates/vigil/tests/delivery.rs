@@ -27,6 +27,37 @@ fn small_run(telemetry: &Telemetry) {
     agent.finish();
 }
 
+/// The instances that two programs of this environment say they are.
+fn instances(resource: &str) -> Vec<String> {
+    let server = Server::start(Answer::Ok);
+    for _ in 0..2 {
+        let telemetry =
+            builder(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &server.url()), ("OTEL_RESOURCE_ATTRIBUTES", resource)]).start();
+        small_run(&telemetry);
+        assert!(telemetry.shutdown(Duration::from_secs(5)).is_complete());
+    }
+    let bodies = server.bodies("/v1/metrics");
+    let metrics = bodies.iter().filter_map(|body| ExportMetricsServiceRequest::decode(&body[..]).ok());
+    let resources = metrics.flat_map(|all| all.resource_metrics).filter_map(|one| one.resource);
+    let attributes = resources.flat_map(|resource| resource.attributes);
+    let mut found: Vec<String> = attributes
+        .filter(|attribute| attribute.key == "service.instance.id")
+        .filter_map(|attribute| match attribute.value?.value? {
+            Value::StringValue(text) => Some(text),
+            _ => None,
+        })
+        .collect();
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+#[test]
+fn two_runs_of_one_program_are_two_instances_unless_the_user_names_them() {
+    assert_eq!(instances("a=b").len(), 2);
+    assert_eq!(instances("service.instance.id=mine"), ["mine"]);
+}
+
 #[test]
 fn l7_c8_a_run_arrives_as_standard_otlp_with_parents_kinds_and_tokens() {
     let server = Server::start(Answer::Ok);
@@ -52,6 +83,8 @@ fn l7_c8_a_run_arrives_as_standard_otlp_with_parents_kinds_and_tokens() {
     let resource: HashMap<_, _> = resource.attributes.iter().map(|kv| (kv.key.clone(), text(kv))).collect();
     assert_eq!(resource["service.name"], "named");
     assert_eq!(resource["deployment.environment.name"], "test");
+    let instance = &resource["service.instance.id"];
+    assert!(instance.len() == 36 && instance.as_bytes()[14] == b'4', "{instance}");
 
     let spans: Vec<_> =
         traces.into_iter().flat_map(|t| t.resource_spans).flat_map(|r| r.scope_spans).flat_map(|s| s.spans).collect();
@@ -327,4 +360,29 @@ fn a_signal_no_destination_takes_is_not_delivered() {
     let receipt = telemetry.shutdown(Duration::from_secs(5));
     assert_eq!((receipt.traces.delivered, receipt.logs.delivered, receipt.metrics.delivered), (3, 0, 0), "{receipt}");
     assert!(receipt.is_complete());
+}
+
+#[test]
+fn t1_t3_a_backend_that_throttles_us_is_one_event_and_does_not_feed_on_itself() {
+    let server = Server::start(Answer::Status(429));
+    let telemetry = vigil::testing::start(vigil::from_env("test").endpoint(server.url()));
+    let began = Instant::now();
+    let mut rounds = 0;
+    // Attempts are made again after a moment; each round records more, the event about the first among it.
+    while server.requests().len() < 8 && began.elapsed() < Duration::from_secs(20) {
+        small_run(&telemetry);
+        rounds += 1;
+        telemetry.flush(Duration::from_millis(300));
+    }
+    let recorded = telemetry.recorded();
+    assert!(server.requests().len() >= 8, "{} requests in {rounds} rounds", server.requests().len());
+    recorded.verify_contract().unwrap();
+    let kind = vigil::contract::EventKind::DownstreamRateLimit;
+    let events: Vec<_> = recorded.events.iter().filter(|event| event.kind == kind).collect();
+    assert_eq!(events.len(), 1, "one a minute, however often it answers so");
+    let word = |key| events[0].attributes.str(key);
+    assert_eq!(word(vigil::contract::attr::DOWNSTREAM_SERVICE), Some("telemetry_export"));
+    assert_eq!(word(vigil::contract::attr::DOWNSTREAM_OPERATION), Some("telemetry_export"));
+    assert_eq!(word(vigil::contract::attr::DOWNSTREAM_CLASSIFICATION), Some("rate_limit"));
+    assert_eq!(events[0].span, None, "it happened in nobody's work");
 }

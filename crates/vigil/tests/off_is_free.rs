@@ -5,6 +5,7 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use vigil::gateway::{Gateway, Policy};
 use vigil::{ErrorType, FinishReason, InSpanExt, Phase, Provider, Telemetry, Usage};
 
 thread_local! {
@@ -81,6 +82,22 @@ fn b3_b5_telemetry_that_is_off_costs_no_allocation_and_starts_no_thread() {
         drop(telemetry.shutdown(std::time::Duration::ZERO));
     }
     assert!(allocations(|| drop(vec![0_u8; 16])) > 0, "the allocator counts");
+
+    // A call through the gateway, with a rule and a budget, brings nothing of its own.
+    let telemetry = off(&[("OTEL_SDK_DISABLED", "true")]);
+    let policy = Policy::deny_all().allow("fs.read", 0).allow("net.fetch", 1_000_000).allow("random", 3);
+    let gateway = Gateway::new(policy);
+    let agent = telemetry.agent_span("session-42", "researcher");
+    let call = || gateway.call(&agent, "net.fetch", ("GET", 7), |(_, number)| Ok::<u64, std::io::Error>(number));
+    assert_eq!(call().unwrap(), 7);
+    assert_eq!(allocations(|| (0..1000).for_each(|_| drop(call()))), 0);
+    let asynchronous = || {
+        let call = gateway.call_async(&agent, "net.fetch", 7, async |number| Ok::<u64, std::io::Error>(number));
+        let mut call = std::pin::pin!(call);
+        assert!(call.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop())).is_ready());
+    };
+    assert_eq!(allocations(|| (0..1000).for_each(|_| asynchronous())), 0);
+    assert_eq!(gateway.calls_left("net.fetch"), Some(1_000_000 - 2_001));
 
     // The free functions, with nothing installed.
     vigil::tool_span("t", "c").finish();

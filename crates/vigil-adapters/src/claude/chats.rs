@@ -10,6 +10,7 @@ use super::tokens::Tokens;
 use super::wire;
 use vigil_core::fact::UnixNanos;
 use vigil_core::id::SpanId;
+use vigil_core::throttle::ThrottleClass;
 use vigil_core::vocab::{ErrorType, FinishReason, UsageSource};
 
 /// Where in a session a model call is.
@@ -148,6 +149,7 @@ impl Session {
             streamed: false,
             failure: None,
             http_status: None,
+            throttle: None,
             retries: Vec::new(),
             fallback: None,
             compaction: None,
@@ -230,7 +232,12 @@ impl Session {
 
     /// A call that failed for good is told as a message the program made up.
     fn failed_call(&mut self, lane: LaneId, source: Source, line: &wire::Line<'_>, id: &str, time: Option<UnixNanos>) {
-        let failure = super::failure::of_message(line);
+        let throttle = super::throttle::of_message(line, time);
+        let failure = throttle.as_ref().map_or_else(|| super::failure::of_message(line), super::throttle::error_type);
+        if throttle.is_some_and(|throttle| throttle.class == ThrottleClass::Quota) {
+            // The limit that was told of is the one this call failed for.
+            self.reached = None;
+        }
         self.cursor(lane, source).open_requests.clear();
         let model = self.model.clone();
         if let Some(key) = self.chat(lane, source, id)
@@ -238,6 +245,7 @@ impl Session {
         {
             chat.time.hold(time);
             chat.failure = Some(failure.clone());
+            chat.throttle = throttle;
             chat.http_status = chat.http_status.or(line.api_error_status.count());
             if chat.requested_model.is_none() {
                 chat.requested_model = model.filter(|_| lane == MAIN);

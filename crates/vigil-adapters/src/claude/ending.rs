@@ -11,8 +11,9 @@ use crate::outcome::{self, ProcessEnd, Said};
 use crate::summary::{Note, Summary};
 use vigil_core::contract::{SpanKind, attr};
 use vigil_core::fact::{Attributes, Fact, Outcome, SpanRecord};
+use vigil_core::throttle::Told;
 use vigil_core::usage::Usage;
-use vigil_core::vocab::{AgentKind, ErrorType, Operation, Provider, UsageSource, sanitise};
+use vigil_core::vocab::{AgentKind, ErrorType, Operation, Provider, ThrottleOutcome, UsageSource, sanitise};
 
 impl Session {
     /// Tells everything that is left and sums up.
@@ -268,6 +269,13 @@ impl Session {
     ) -> Option<Totals> {
         let ids = self.ids.get_or_insert_with(|| Ids::new("unknown", self.options.parent)).clone();
         let (outcome, reason) = outcome::of(&self.said(index), end);
+        let outcome = super::failure::of_run(outcome);
+        let reason = match (&outcome, reason) {
+            (Outcome::Error(error), Some(_)) if end.signal.is_none() && super::failure::is_of_provider(error) => {
+                Some(error.as_str().to_owned())
+            }
+            (_, reason) => reason,
+        };
         let empty_before = self.runs[..index].iter().filter(|run| run.key.is_none()).count();
         let (single, last) = (self.runs.len() == 1, index + 1 == self.runs.len());
         let fallback = self.fallback_time();
@@ -333,6 +341,19 @@ impl Session {
         summary.outcome = outcome.clone();
         summary.reason = reason;
         summary.agent_context = ids.context(span);
+        if let Some(throttle) = self.runs[index].results.throttle.take().filter(|throttle| !self.has_told(throttle)) {
+            let told = Told { outcome: Some(throttle.final_outcome()), ..Told::default() };
+            self.tell_throttle(&throttle, told, None, ids.context(span), finish);
+        }
+        if let Some(reached) = self.reached.take_if(|_| last) {
+            let waited = if matches!(outcome, Outcome::Error(_)) {
+                reached.throttle.final_outcome()
+            } else {
+                ThrottleOutcome::Waited
+            };
+            let told = Told { outcome: Some(waited), ..Told::default() };
+            self.tell_throttle(&reached.throttle, told, None, ids.context(span), reached.time.unwrap_or(finish));
+        }
         summary.duration =
             (time.start.is_some()).then(|| start.until(finish)).map(|this| this + summary.duration.unwrap_or_default());
         self.facts.push(Fact::Ended(SpanRecord {

@@ -1,6 +1,7 @@
 //! Claude Code's words for what went wrong, as the contract's error types.
 
 use super::wire::Line;
+use vigil_core::fact::Outcome;
 use vigil_core::vocab::ErrorType;
 
 /// Why a model call failed for good, from the synthetic message that tells it.
@@ -23,6 +24,27 @@ pub(crate) fn of_result(line: &Line<'_>, call: Option<ErrorType>) -> ErrorType {
         of_api_error("", line.api_error_type.or_empty(), line.api_error.or_empty(), line.api_error_status.count())
     })
 }
+
+/// Why a run failed, in the words for whole commands: which of them stands in the way of the next run.
+pub(crate) fn of_run(outcome: Outcome) -> Outcome {
+    let Outcome::Error(error) = outcome else { return outcome };
+    let word = OF_RUN.iter().find(|(of_call, _)| *of_call == error).map(|(_, of_run)| of_run.clone());
+    Outcome::Error(word.unwrap_or(error))
+}
+
+/// Whether `error` is a word that only whole commands have.
+pub(crate) fn is_of_provider(error: &ErrorType) -> bool {
+    OF_RUN.iter().any(|(_, of_run)| of_run == error)
+}
+
+/// Why a call failed, and what that is for the run it ended.
+const OF_RUN: &[(ErrorType, ErrorType)] = &[
+    (ErrorType::QUOTA, ErrorType::PROVIDER_QUOTA),
+    (ErrorType::RATE_LIMIT, ErrorType::PROVIDER_RATE_LIMIT),
+    (ErrorType::OVERLOADED, ErrorType::PROVIDER_OVERLOADED),
+    (ErrorType::AUTHENTICATION, ErrorType::PROVIDER_AUTH),
+    (ErrorType::CONNECTION, ErrorType::NETWORK_UNREACHABLE),
+];
 
 /// Ends that are not API errors.
 fn of_end(subtype: &str, terminal_reason: &str) -> Option<ErrorType> {

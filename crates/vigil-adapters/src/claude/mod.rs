@@ -6,7 +6,7 @@
 //! | `session` | a session under construction |
 //! | `lanes`, `chats`, `tools` | the operations on it, which both records speak through |
 //! | `stream`, `transcript` | the two records of a session |
-//! | `records`, `tokens`, `ids`, `failure` | what a session is made of, in its terms and ours |
+//! | `records`, `tokens`, `ids`, `failure`, `throttle` | what a session is made of, in its terms and ours |
 //! | `telling`, `roll_up`, `ending` | from there to the contract's facts |
 
 mod chats;
@@ -19,6 +19,7 @@ mod roll_up;
 mod session;
 pub(crate) mod stream;
 mod telling;
+mod throttle;
 mod tokens;
 mod tools;
 pub(crate) mod transcript;

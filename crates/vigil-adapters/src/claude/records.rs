@@ -6,6 +6,7 @@ use super::tokens::{Tokens, Totals};
 use std::collections::VecDeque;
 use vigil_core::fact::{Outcome, UnixNanos};
 use vigil_core::id::SpanId;
+use vigil_core::throttle::Throttle;
 use vigil_core::vocab::{Decision, ErrorType, FinishReason, UsageSource};
 
 /// The earlier of two times that may be unknown.
@@ -85,6 +86,8 @@ pub(crate) struct Results {
     pub(crate) count: u64,
     /// Why the last one failed, if it did.
     pub(crate) failure: Option<ErrorType>,
+    /// The throttling it failed for, as far as the result says.
+    pub(crate) throttle: Option<Throttle>,
     /// It failed because a model call did, as far as the result says.
     pub(crate) failed_by_api: bool,
     /// Refused calls they list; older releases say it nowhere else.
@@ -295,6 +298,8 @@ pub(crate) struct Chat {
     pub(crate) streamed: bool,
     pub(crate) failure: Option<ErrorType>,
     pub(crate) http_status: Option<u64>,
+    /// The throttling it failed for.
+    pub(crate) throttle: Option<Throttle>,
     pub(crate) retries: Vec<Retry>,
     pub(crate) fallback: Option<Fallback>,
     pub(crate) compaction: Option<Compaction>,

@@ -10,11 +10,13 @@
 
 use super::ids::{Ids, KeyMap, KeySet, NumberMap};
 use super::records::{Chat, Lane, LaneId, MAIN, Results, Run, Standing, Stretch, Tool, Turn, earlier};
+use super::throttle::Reached;
 use super::wire;
 use crate::observer::Options;
 use std::collections::VecDeque;
 use vigil_core::fact::{Fact, UnixNanos};
 use vigil_core::id::SpanId;
+use vigil_core::throttle::{Service, Throttle, ThrottleClass};
 
 /// The model of messages the program makes up itself.
 pub(crate) const SYNTHETIC: &str = "<synthetic>";
@@ -105,6 +107,12 @@ pub(crate) struct Session {
     /// Chats and tools of which something became known since the last look.
     pub(crate) touched: Vec<u64>,
     pub(crate) unknown_events: u64,
+    /// Kinds of throttling that records told, one of each.
+    pub(crate) throttled: Vec<Throttle>,
+    /// How often each service throttled, and how.
+    pub(crate) throttle_counts: Vec<(Service, ThrottleClass, u64)>,
+    /// A limit of the plan that was reached, and no call that failed for it yet.
+    pub(crate) reached: Option<Reached>,
     /// Bytes of content that open tools hold.
     pub(crate) content_bytes: usize,
     pub(crate) progress: super::transcript::Progress,
@@ -141,6 +149,9 @@ impl Session {
             facts: Vec::new(),
             touched: Vec::new(),
             unknown_events: 0,
+            throttled: Vec::new(),
+            throttle_counts: Vec::new(),
+            reached: None,
             content_bytes: 0,
             progress: super::transcript::Progress::default(),
         }
@@ -155,6 +166,17 @@ impl Session {
                 self.ids = Some(Ids::new(session, self.options.parent));
                 true
             }
+        }
+    }
+
+    /// Counts throttling that is told.
+    pub(crate) fn count_throttle(&mut self, throttle: &Throttle, times: u64) {
+        let same = |(service, class, _): &&mut (Service, ThrottleClass, u64)| {
+            (*service, *class) == (throttle.service, throttle.class)
+        };
+        match self.throttle_counts.iter_mut().find(same) {
+            Some((.., known)) => *known = known.saturating_add(times),
+            None => self.throttle_counts.push((throttle.service, throttle.class, times)),
         }
     }
 

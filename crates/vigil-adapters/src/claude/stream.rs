@@ -6,6 +6,7 @@
 use super::ids::key;
 use super::records::{MAIN, Standing};
 use super::session::{Session, Source};
+use super::throttle::{self, Reached};
 use super::tokens::{Tokens, Totals};
 use super::{failure, wire};
 use vigil_core::fact::{Outcome, UnixNanos};
@@ -29,8 +30,10 @@ pub(crate) fn line(session: &mut Session, line: &wire::Line<'_>, at: Option<Unix
         "user" => user(session, line, time),
         "stream_event" => partial(session, line, time),
         "result" => result(session, line, time),
-        // Where `downstream.rate_limit` will be told from: the subscription's windows.
-        "rate_limit_event" => {}
+        "rate_limit_event" => {
+            let throttle = throttle::of_event(line, time);
+            session.reached = throttle.map(|throttle| Reached { throttle, time });
+        }
         "tool_progress" | "auth_status" | "keep_alive" | "control_request" | "control_response" => {}
         _ => session.unknown_events += 1,
     }
@@ -188,7 +191,11 @@ fn result(session: &mut Session, line: &wire::Line<'_>, time: Option<UnixNanos>)
     };
     // Releases up to 2.0 end at a limit without calling it an error.
     let failed = line.is_error.is_set() || line.subtype.or_empty().starts_with("error_");
-    let failure = failed.then(|| failure::of_result(line, call));
+    let throttle = failed.then(|| throttle::of_result(line, time)).flatten();
+    let failure = failed.then(|| match throttle {
+        Some(throttle) if call.is_none() => throttle::error_type(&throttle),
+        _ => failure::of_result(line, call),
+    });
     // A result without messages may belong to any process the session file shows.
     let run = session.run_index();
     let results = if session.stream_structured { &mut session.runs[run].results } else { &mut session.lone_results };
@@ -203,6 +210,7 @@ fn result(session: &mut Session, line: &wire::Line<'_>, time: Option<UnixNanos>)
         results.turn_only = turn_only(line, entries);
     }
     results.failure = failure.clone();
+    results.throttle = throttle;
     results.failed_by_api = line.terminal_reason.get() == Some("api_error");
     // The n-th result is that of the n-th turn, even when it is held back until a later turn has ended.
     let number = results.count;

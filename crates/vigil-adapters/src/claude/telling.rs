@@ -9,13 +9,15 @@ use super::records::{Chat, Counts, LaneId, MAIN, Stretch, Tool, ToolEnd, Turn, e
 use super::roll_up::{set_counts, set_totals};
 use super::session::Session;
 use super::tokens::{Totals, model_name};
+use std::time::Duration;
 use vigil_core::contract::{EventKind, SpanKind, attr};
 use vigil_core::cost::price;
 use vigil_core::fact::{Attributes, EventRecord, Fact, Outcome, SpanRecord, SpanStart, Text, UnixNanos};
 use vigil_core::id::{SpanContext, SpanId};
+use vigil_core::throttle::{DownstreamOperation, Throttle, Told};
 use vigil_core::vocab::{
-    AgentKind, ErrorType, FinishReason, McpMethod, Operation, Provider, Severity, ToolStatus, ToolType, UsageSource,
-    sanitise,
+    AgentKind, ErrorType, FinishReason, McpMethod, Operation, Provider, Severity, ThrottleOutcome, ToolStatus,
+    ToolType, UsageSource, sanitise,
 };
 
 /// Chats or tools told at once when too many wait; more would be a burst of memory.
@@ -330,7 +332,6 @@ impl Session {
         model: Option<Text>,
     ) {
         for retry in &chat.retries {
-            // A 429 or 529 here is where `downstream.rate_limit` will be told from.
             let model = model.clone();
             self.event(EventKind::Retry, Severity::Warn, context, retry.time.unwrap_or(start), |attributes| {
                 attributes.set_some(attr::VIGIL_RETRY_ATTEMPT, retry.attempt);
@@ -341,6 +342,11 @@ impl Session {
                 attributes.set(attr::GEN_AI_PROVIDER_NAME, Provider::ANTHROPIC);
                 attributes.set_some(attr::GEN_AI_REQUEST_MODEL, model);
             });
+            if let Some(throttle) = super::throttle::of_retry(&retry.reason, retry.http_status) {
+                let wait = retry.delay_ms.map(Duration::from_millis);
+                let told = Told { outcome: Some(ThrottleOutcome::Retried), wait, ..Told::default() };
+                self.tell_throttle(&throttle, told, Some(chat.lane), context, retry.time.unwrap_or(start));
+            }
         }
         if let Some(fallback) = &chat.fallback {
             self.event(
@@ -364,6 +370,10 @@ impl Session {
                 attributes.set_some(attr::VIGIL_COMPACTION_DURATION_MS, compaction.duration_ms);
             });
         }
+        if let Some(throttle) = &chat.throttle {
+            let told = Told { outcome: Some(throttle.final_outcome()), ..Told::default() };
+            self.tell_throttle(throttle, told, Some(chat.lane), context, end);
+        }
         if let Some(failure) = &chat.failure {
             self.event(EventKind::ClientException, Severity::Warn, context, end, |attributes| {
                 attributes.set(attr::EXCEPTION_TYPE, failure);
@@ -377,6 +387,36 @@ impl Session {
                 }
             });
         }
+    }
+
+    /// Tells of a throttling: of a model call in `lane`, or of the run.
+    pub(crate) fn tell_throttle(
+        &mut self,
+        throttle: &Throttle,
+        told: Told,
+        lane: Option<LaneId>,
+        span: SpanContext,
+        time: UnixNanos,
+    ) {
+        let operation = if lane.is_some() { DownstreamOperation::Chat } else { DownstreamOperation::AgentRun };
+        if !self.has_told(throttle) {
+            self.throttled.push(*throttle);
+        }
+        self.count_throttle(throttle, told.count.max(1));
+        let kind = EventKind::DownstreamRateLimit;
+        let agent = self.agent_name(lane.unwrap_or(MAIN));
+        self.event(kind, kind.def().severity, span, time, |attributes| {
+            attributes.set(attr::GEN_AI_AGENT_NAME, agent);
+            for (key, value) in throttle.attributes(Told { operation: Some(operation), ..told }).iter() {
+                attributes.set(key, value.clone());
+            }
+        });
+    }
+
+    /// Whether throttling of this kind was told.
+    pub(crate) fn has_told(&self, throttle: &Throttle) -> bool {
+        let known = |other: &Throttle| (other.category(), other.class) == (throttle.category(), throttle.class);
+        self.throttled.iter().any(known)
     }
 
     // === tools ===

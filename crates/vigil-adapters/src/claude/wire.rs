@@ -36,6 +36,8 @@ record! {
         "api_error_status" | "apiErrorStatus" => api_error_status: Number,
         "api_error_type" | "apiErrorType" => api_error_type: Str<'a>,
         "api_error" | "apiError" => api_error: Str<'a>,
+        "api_error_params" | "apiErrorParams" => api_error_params: ApiErrorParams<'a>,
+        "rate_limit_info" => rate_limit_info: RateLimitInfo<'a>,
         "isMeta" | "isSynthetic" => is_meta: Flag,
         "isCompactSummary" | "isVisibleInTranscriptOnly" => is_compact_summary: Flag,
         "tool_use_result" | "toolUseResult" => tool_use_result: ToolUseResult<'a>,
@@ -69,6 +71,7 @@ record! {
         "operation" => operation: Str<'a>,
         // results and cost states
         "is_error" => is_error: Flag,
+        "result" => result: Prefix<'a>,
         "terminal_reason" => terminal_reason: Str<'a>,
         "total_cost_usd" | "totalCostUSD" => total_cost_usd: Number,
         "modelUsage" => model_usage: Entries<'a, ModelUsage<'a>>,
@@ -213,6 +216,22 @@ record! {
 }
 
 record! {
+    /// What belongs to the word in `api_error`.
+    ApiErrorParams {
+        "rate_limit_info" => rate_limit_info: RateLimitInfo<'a>,
+    }
+}
+
+record! {
+    /// How a limit of the plan stands.
+    RateLimitInfo {
+        "status" => status: Str<'a>,
+        "resetsAt" => resets_at_seconds: Number,
+        "isUsingOverage" => is_using_overage: Flag,
+    }
+}
+
+record! {
     /// The change a `message_delta` brings.
     Delta {
         "stop_reason" => stop_reason: Str<'a>,
@@ -269,6 +288,11 @@ impl Prefix<'_> {
     /// The whole value as JSON, for those who asked for content.
     pub(crate) fn json(&self) -> Option<&str> {
         self.0.map(RawValue::get)
+    }
+
+    /// The text, if it is a bare one of at most `limit` bytes as JSON.
+    pub(crate) fn text(&self, limit: usize) -> Option<String> {
+        serde_json::from_str(self.0.map(RawValue::get).filter(|raw| raw.len() <= limit)?).ok()
     }
 
     /// Whether the text (a bare one, or the first in a list of blocks) starts with `prefix`, which must hold

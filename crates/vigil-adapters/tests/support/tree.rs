@@ -68,9 +68,14 @@ fn node(text: &mut String, facts: &[Fact], spans: &[&SpanRecord], span: &SpanRec
                 EventKind::ClientException => event.attributes.str(attr::ERROR_TYPE).unwrap_or_default(),
                 EventKind::ModelFallback => event.attributes.str(attr::VIGIL_FALLBACK_TO_MODEL).unwrap_or_default(),
                 EventKind::Compaction => event.attributes.str(attr::VIGIL_COMPACTION_TRIGGER).unwrap_or_default(),
+                EventKind::DownstreamRateLimit => {
+                    event.attributes.str(attr::DOWNSTREAM_CLASSIFICATION).unwrap_or_default()
+                }
                 _ => "",
             };
-            text.push_str(&format!("{indent}  * {} {reason}\n", event.kind.def().name));
+            let outcome = event.attributes.str(attr::VIGIL_THROTTLE_OUTCOME);
+            let outcome = outcome.map(|outcome| format!(" {outcome}")).unwrap_or_default();
+            text.push_str(&format!("{indent}  * {} {reason}{outcome}\n", event.kind.def().name));
         }
     }
     for child in spans.iter().filter(|child| child.parent == Some(span.context.span_id)) {

@@ -40,7 +40,9 @@ fn report() -> Report {
     };
     let equality =
         vec![Comparison { span: "chat", same: 11, different: vec![], added: vec!["vigil.outcome = \"ok\"".into()] }];
-    Report::new(machine, recording, vec![run(Who::Vigil, 200_001), run(Who::Sdk, 31_263)], equality)
+    let call = |what, median| Call { what, cpu_ns: Spread { median, p10: median, p90: median }, allocations: 0.0 };
+    let gateway = vec![call(What::Bare, 1.5), call(What::Off, 70.0), call(What::OffWithTime, 123_456.0)];
+    Report::new(machine, recording, vec![run(Who::Vigil, 200_001), run(Who::Sdk, 31_263)], equality, gateway)
 }
 
 #[test]

@@ -13,18 +13,29 @@
 //!
 //! What is never said twice: durations, sums of tokens and money, failures of tools, metrics. They are derived.
 //!
+//! And one habit keeps it alive: each turn it reads its own [`Vitals`](vigil::Vitals) and acts on them. It waits when
+//! services throttle it, turns to a cheaper model when money runs low, and stops when everything it asks for is
+//! refused. What it may spend is a [`Budget`] that admits every model and tool call; what it may do is a policy, to which
+//! a gateway holds its [`Tools`] and its models.
+//!
+//! What it decides, it says to its [`Events`] too: telemetry tells how the work went, a journal what happened. Where they
+//! are replayed it waits for nobody; everything else is the same code.
+//!
 //! The agent takes its telemetry as a parameter, so the test beside it runs the very same code on
-//! [`vigil::testing`]. It has at most [`MAX_TURNS`] turns and what is in its [`Purse`].
+//! [`vigil::testing`]. It has at most [`MAX_TURNS`] turns.
 
 use super::content;
+use super::economy;
+use super::events::{self, EventError, Events};
 use super::model::{Message, Model, ModelError, Reply, Request, ToolCall, ToolDefinition, ToolResult};
-use super::purse::Purse;
 use super::tools::{self, Outcome, Tools};
+use serde_json::json;
 use std::fmt;
 use std::time::Duration;
+use vigil::gateway::Gateway;
 use vigil::{
-    AgentSpan, BudgetKind, Content, Decision, ErrorType, Evaluation, OperatingMode, Phase, PhaseSpan, Span, Telemetry,
-    ToolSpan, ToolStatus, TurnSpan,
+    AgentSpan, Budget, BudgetRefusal, Content, Decision, EconomicMode, ErrorType, Evaluation, OperatingMode, Phase,
+    PhaseSpan, Span, StateVector, Telemetry, ToolSpan, ToolStatus, TurnSpan, Usage,
 };
 
 /// The most turns of the agent.
@@ -36,6 +47,8 @@ const MAX_RETRIES: u32 = 3;
 /// The first pause before a retry, doubled each time, where the server does not name one; and the longest of all.
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
 const RETRY_PAUSE_MAX: Duration = Duration::from_secs(10);
+/// How long it waits for what was recorded to show.
+const FRESH: Duration = Duration::from_millis(200);
 /// The most tokens of one answer.
 const MAX_TOKENS: u64 = 4096;
 
@@ -57,8 +70,16 @@ pub(crate) struct Job<'a> {
     pub(crate) session: &'a str,
     pub(crate) task: &'a str,
     pub(crate) model: &'a Model,
+    /// The cheaper one it turns to when money runs low.
+    pub(crate) saving: &'a Model,
     /// The cheaper model that sub-agents ask.
     pub(crate) helper: &'a Model,
+    /// What all of it may take.
+    pub(crate) budget: &'a Budget,
+    /// What it may do, as the user named it.
+    pub(crate) policy: &'a str,
+    /// What it lives through.
+    pub(crate) events: &'a Events,
     /// Whether the models only play a part.
     pub(crate) scripted: bool,
 }
@@ -75,7 +96,17 @@ pub(crate) fn run(telemetry: &Telemetry, job: &Job<'_>, tools: &Tools) -> Result
     let agent = telemetry.agent_span(job.session, "auditor");
     // Attributes of your own carry a prefix of your own.
     agent.set_attribute("demo.scripted", job.scripted);
-    let result = Auditor::new(job, tools).work(&agent);
+    telemetry.watch_budget(job.budget);
+    let models = [job.model, job.saving, job.helper];
+    let begun =
+        job.events.append(&agent, events::RUN_STARTED, &events::beginning(job.task, models, job.policy, job.scripted));
+    let result = begun.map_err(AgentError::Event).and_then(|()| Auditor::new(telemetry, job, tools).work(&agent));
+    let ended = match &result {
+        Ok(report) => json!({ "passed": report.passed }),
+        Err(error) => json!({ "error": error.kind().as_str() }),
+    };
+    let ended = job.events.append(&agent, events::RUN_ENDED, &ended).map_err(AgentError::Event);
+    let result = result.and_then(|report| ended.map(|()| report));
     clean_up(&agent, tools);
     agent.settle(result, AgentError::kind)
 }
@@ -92,22 +123,24 @@ fn clean_up(agent: &AgentSpan, tools: &Tools) {
 }
 
 struct Auditor<'a> {
+    telemetry: &'a Telemetry,
     job: &'a Job<'a>,
     tools: &'a Tools,
     conversation: Vec<Message>,
-    purse: Purse,
+    economy: EconomicMode,
     mode: OperatingMode,
     /// How the last command went.
     check: Option<ToolStatus>,
 }
 
 impl<'a> Auditor<'a> {
-    fn new(job: &'a Job<'a>, tools: &'a Tools) -> Self {
+    fn new(telemetry: &'a Telemetry, job: &'a Job<'a>, tools: &'a Tools) -> Self {
         Self {
+            telemetry,
             job,
             tools,
             conversation: vec![Message::User(job.task.to_owned())],
-            purse: Purse::default(),
+            economy: EconomicMode::Sovereign,
             mode: OperatingMode::Explore,
             check: None,
         }
@@ -126,18 +159,20 @@ impl<'a> Auditor<'a> {
 
     /// One turn: perceive, deliberate, gate, execute, reflect. The report, when the model has nothing more to do.
     fn turn(&mut self, turn: &TurnSpan) -> Result<Option<Report>, AgentError> {
-        // Each tick says what is left: on the span, and on gauges.
         let perceive = turn.phase_span(Phase::Perceive);
-        perceive.record_budget(&self.purse.left());
-        perceive.record_economic_mode(self.purse.economic_mode());
-        let system = format!("{ROLE}\nThe folder holds: {}", self.tools.list_files().join(", "));
+        let pause = self.feel(&perceive)?;
+        let files = match self.tools.list_files(&perceive) {
+            Err(Outcome { end: Some(why), text, .. }) => return Err(AgentError::ended(why, text)),
+            files => files.unwrap_or_default(),
+        };
+        let system = format!("{ROLE}\nThe folder holds: {}", files.join(", "));
         perceive.finish();
-        if let Some(kind) = self.purse.exhausted() {
-            turn.record_budget_exhausted(kind);
-            return Err(AgentError::BudgetExhausted(kind));
-        }
 
         let deliberate = turn.phase_span(Phase::Deliberate);
+        if !pause.is_zero() {
+            deliberate.set_attribute("demo.slowed_ms", pause.as_secs_f64() * 1e3);
+            wait(self.tools.gateway(), pause);
+        }
         let request = Request {
             system: &system,
             messages: &self.conversation,
@@ -145,43 +180,73 @@ impl<'a> Auditor<'a> {
             max_tokens: MAX_TOKENS,
             stream: true,
         };
-        let reply = ask(&deliberate, self.job.model, &request).map_err(AgentError::Model);
+        let model = if self.economy == EconomicMode::Sovereign { self.job.model } else { self.job.saving };
+        let to_save = model.name() != self.job.model.name();
+        let reply = ask_within(&deliberate, self.tools.gateway(), self.job.budget, model, &request, to_save);
         let reply = deliberate.settle(reply, AgentError::kind)?;
-        self.purse.pay_for(self.job.model, &reply);
         self.conversation.push(Message::Assistant { text: reply.text.clone(), calls: reply.calls.clone() });
 
-        let decisions = gate(turn, &reply.calls);
+        let decisions = self.gate(turn, &reply.calls)?;
         if !reply.calls.is_empty() {
             let execute = turn.phase_span(Phase::Execute);
-            if reply.calls.iter().any(|call| Tools::decide(call).is_some()) {
-                self.change_mode(&execute, OperatingMode::Execute);
+            if reply.calls.iter().any(|call| self.tools.decide(call).is_some()) {
+                self.change_mode(&execute, OperatingMode::Execute)?;
             }
             let calls = reply.calls.iter().zip(decisions);
-            let results = calls.map(|(call, decision)| self.execute(&execute, call, decision)).collect();
+            let results: Result<Vec<_>, AgentError> =
+                calls.map(|(call, decision)| self.execute(&execute, call, decision)).collect();
+            let (results, refused): (Vec<_>, Vec<_>) = results?.into_iter().unzip();
             self.conversation.push(Message::Results(results));
-            execute.finish();
+            // Whoever is refused everything does not try again.
+            let going_on = if refused.iter().all(|refused| *refused) { Err(AgentError::Refused) } else { Ok(()) };
+            execute.settle(going_on, AgentError::kind)?;
         }
 
         let done = reply.calls.is_empty();
         let reflect = turn.phase_span(Phase::Reflect);
-        self.reflect(&reflect, &reply.calls, done);
+        self.reflect(&reflect, &reply.calls, done)?;
         reflect.finish();
         Ok(done.then(|| Report { passed: self.check.map(|status| status == ToolStatus::Ok) }))
     }
 
-    fn execute(&mut self, execute: &PhaseSpan, call: &ToolCall, decision: Decision) -> ToolResult {
-        self.purse.pay_for_tool_call();
+    /// Looks at how it is: records it, and answers how long to wait before asking a model.
+    fn feel(&mut self, perceive: &PhaseSpan) -> Result<Duration, AgentError> {
+        // What was recorded a moment ago shows once it is assembled.
+        self.telemetry.wait_assembled(FRESH);
+        let vitals = self.telemetry.vitals();
+        // Each tick says what is left: on the span, and on gauges.
+        self.job.budget.record(perceive);
+        let economy = economy::mode(&self.job.budget.left(), &self.job.budget.limits());
+        if economy != self.economy {
+            perceive.record_economic_mode_transition(self.economy, economy);
+            let (from, to) = (self.economy.as_str(), economy.as_str());
+            self.say(perceive, events::ECONOMY_CHANGED, json!({ "from": from, "to": to }))?;
+            self.economy = economy;
+        }
+        perceive.record_economic_mode(economy);
+        perceive.record_health(&economy::health(&vitals, economy));
+        perceive.record_state(&StateVector { error_streak: Some(vitals.error_streak()), ..StateVector::default() });
+        Ok(economy::pause(&vitals))
+    }
+
+    /// The result, and whether it was refused.
+    fn execute(
+        &mut self,
+        execute: &PhaseSpan,
+        call: &ToolCall,
+        decision: Decision,
+    ) -> Result<(ToolResult, bool), AgentError> {
         // A name comes from the model, and a model may make one up: only known ones become a span's name.
         let name = TOOLS.iter().find(|tool| tool.name == call.name).map_or("unknown", |tool| tool.name);
         let tool = execute.tool_span(name, &call.id);
         if decision != Decision::Accept {
-            tool.fail(ErrorType::DENIED);
-            return ToolResult { call_id: call.id.clone(), text: "this is not allowed".to_owned(), failed: true };
+            return end_tool(tool, call, Some(Outcome::refused("this is not allowed", ErrorType::DENIED)));
         }
-        let outcome = match call.name.as_str() {
-            name if name == DELEGATE.name => Some(self.delegate(&tool, call)),
-            _ => self.tools.run(&tool, call),
-        };
+        let budget = self.job.budget;
+        let outcome = within(budget, &tool, |tool| match call.name.as_str() {
+            name if name == DELEGATE.name => Some(self.delegate(tool, call)),
+            _ => self.tools.run(tool, call),
+        });
         if let Some(outcome) = outcome.as_ref().filter(|_| call.name == tools::RUN_COMMAND.name) {
             self.check = Some(outcome.status);
         }
@@ -195,11 +260,14 @@ impl<'a> Auditor<'a> {
         let result = self.help(&helper, task);
         match helper.settle(result, AgentError::kind) {
             Ok(answer) => Outcome::ok(answer),
+            Err(error @ AgentError::Refused) => Outcome::refused(error.to_string(), error.kind()),
+            Err(AgentError::Event(error)) => Outcome { end: Some(error.kind), ..Outcome::failed(error.message) },
             Err(error) => Outcome::failed(error.to_string()),
         }
     }
 
     fn help(&mut self, helper: &AgentSpan, task: &str) -> Result<String, AgentError> {
+        let budget = economy::helper(self.job.budget);
         let mut messages = vec![Message::User(task.to_owned())];
         for _ in 0..MAX_HELPER_CALLS {
             let request = Request {
@@ -209,29 +277,32 @@ impl<'a> Auditor<'a> {
                 max_tokens: MAX_TOKENS,
                 stream: false,
             };
-            let reply = ask(helper, self.job.helper, &request).map_err(AgentError::Model)?;
-            self.purse.pay_for(self.job.helper, &reply);
+            let reply = ask_within(helper, self.tools.gateway(), &budget, self.job.helper, &request, false)?;
             if reply.calls.is_empty() {
                 return Ok(reply.text);
             }
             let results = reply.calls.iter().map(|call| {
                 let known = HELPER_TOOLS.iter().find(|tool| tool.name == call.name);
                 let tool = helper.tool_span(known.map_or("unknown", |tool| tool.name), &call.id);
-                let outcome = known.and_then(|_| self.tools.run(&tool, call));
+                let run = |tool: &ToolSpan| known.and_then(|_| self.tools.run(tool, call));
+                let outcome = within(&budget, &tool, run);
                 end_tool(tool, call, outcome)
             });
-            let results = Message::Results(results.collect());
+            let (results, refused): (Vec<_>, Vec<_>) = results.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
+            if refused.into_iter().all(|refused| refused) {
+                return Err(AgentError::Refused);
+            }
             messages.push(Message::Assistant { text: reply.text, calls: reply.calls });
-            messages.push(results);
+            messages.push(Message::Results(results));
         }
         Err(AgentError::TooManyTurns)
     }
 
     /// Looks at how the turn went: the mode changes by what was done, and the work is judged when it is done.
-    fn reflect(&mut self, reflect: &PhaseSpan, calls: &[ToolCall], done: bool) {
+    fn reflect(&mut self, reflect: &PhaseSpan, calls: &[ToolCall], done: bool) -> Result<(), AgentError> {
         if calls.iter().any(|call| call.name == tools::RUN_COMMAND.name) {
             let went_well = self.check == Some(ToolStatus::Ok);
-            self.change_mode(reflect, if went_well { OperatingMode::Verify } else { OperatingMode::Recover });
+            self.change_mode(reflect, if went_well { OperatingMode::Verify } else { OperatingMode::Recover })?;
         }
         if done {
             let passed = self.check == Some(ToolStatus::Ok);
@@ -240,40 +311,97 @@ impl<'a> Auditor<'a> {
                 score: Some(f64::from(u8::from(passed))),
                 label: Some(if passed { "pass" } else { "fail" }),
                 evaluator: Some("check.sh"),
+                ..Evaluation::default()
             });
+            self.say(reflect, events::WORK_JUDGED, json!({ "passed": passed }))?;
         }
+        Ok(())
     }
 
-    /// A change of mode is an event of the span it happened in.
-    fn change_mode(&mut self, span: &Span, mode: OperatingMode) {
+    /// Calls that have an effect wait for leave. Here a policy answers at once; with a person it is the same span, and
+    /// as long as the person takes. The gateway asks again, with what would really be touched.
+    fn gate(&self, turn: &TurnSpan, calls: &[ToolCall]) -> Result<Vec<Decision>, AgentError> {
+        let decisions: Vec<Option<Decision>> = calls.iter().map(|call| self.tools.decide(call)).collect();
+        if decisions.iter().any(Option::is_some) {
+            let gate = turn.phase_span(Phase::Gate);
+            for (call, decision) in calls.iter().zip(&decisions) {
+                if let Some(decision) = decision {
+                    let mut approval = gate.approval_span(&call.name);
+                    approval.record_decision(*decision);
+                    let decided = json!({ "tool": call.name, "decision": decision.as_str() });
+                    self.say(&approval, events::APPROVAL_DECIDED, decided)?;
+                    approval.finish();
+                }
+            }
+            gate.finish();
+        }
+        Ok(decisions.into_iter().map(|decision| decision.unwrap_or(Decision::Accept)).collect())
+    }
+
+    /// A change of mode is an event of the span it happened in, and of the agent's own.
+    fn change_mode(&mut self, span: &Span, mode: OperatingMode) -> Result<(), AgentError> {
         if mode != self.mode {
             span.record_mode_transition(self.mode, mode);
+            let (from, to) = (self.mode.as_str(), mode.as_str());
+            self.say(span, events::MODE_CHANGED, json!({ "from": from, "to": to }))?;
             self.mode = mode;
         }
+        Ok(())
+    }
+
+    /// Dual write: the event goes into the journal with the ids of the span, and the span is told where it is there.
+    fn say(&self, span: &Span, kind: &str, payload: serde_json::Value) -> Result<(), AgentError> {
+        self.job.events.append(span, kind, &payload).map_err(AgentError::Event)
     }
 }
 
-/// Calls that have an effect wait for leave. Here a policy answers at once; with a person it is the same span, and
-/// as long as the person takes.
-fn gate(turn: &TurnSpan, calls: &[ToolCall]) -> Vec<Decision> {
-    let decisions: Vec<Option<Decision>> = calls.iter().map(Tools::decide).collect();
-    if decisions.iter().any(Option::is_some) {
-        let gate = turn.phase_span(Phase::Gate);
-        for (call, decision) in calls.iter().zip(&decisions) {
-            if let Some(decision) = decision {
-                let mut approval = gate.approval_span(&call.name);
-                approval.record_decision(*decision);
-                approval.finish();
-            }
+/// One tool call, admitted before it is made.
+fn within(budget: &Budget, tool: &ToolSpan, run: impl FnOnce(&ToolSpan) -> Option<Outcome>) -> Option<Outcome> {
+    match budget.admit_tool(tool) {
+        Ok(admission) => {
+            let outcome = run(tool);
+            admission.settle(tool);
+            outcome
         }
-        gate.finish();
+        Err(refusal) => Some(Outcome::refused(refusal.to_string(), refusal.error_type())),
     }
-    decisions.into_iter().map(|decision| decision.unwrap_or(Decision::Accept)).collect()
+}
+
+/// One model call, admitted before and settled with the true figures after.
+fn ask_within(
+    parent: &Span,
+    gateway: &Gateway,
+    budget: &Budget,
+    model: &Model,
+    request: &Request<'_>,
+    to_save: bool,
+) -> Result<Reply, AgentError> {
+    let admission =
+        budget.admit_chat(parent, &model.provider(), model.name(), &Usage::unknown()).map_err(AgentError::Budget)?;
+    match ask(parent, gateway, model, request, to_save) {
+        Ok(reply) => {
+            admission.settle_by(parent, &reply.model, &reply.usage);
+            Ok(reply)
+        }
+        Err(error) => {
+            admission.refund(parent);
+            Err(AgentError::of_model(error))
+        }
+    }
 }
 
 /// One model call, retries included: a retry that succeeded is an event, not a failure.
-fn ask(parent: &Span, model: &Model, request: &Request<'_>) -> Result<Reply, ModelError> {
+fn ask(
+    parent: &Span,
+    gateway: &Gateway,
+    model: &Model,
+    request: &Request<'_>,
+    to_save: bool,
+) -> Result<Reply, ModelError> {
     let mut chat = parent.chat_span(model.provider(), model.name());
+    if to_save {
+        chat.record_chosen_by("budget");
+    }
     if let Some((host, port)) = model.server() {
         chat.record_server(&host, port);
     }
@@ -283,12 +411,12 @@ fn ask(parent: &Span, model: &Model, request: &Request<'_>) -> Result<Reply, Mod
 
     let mut attempt = 0;
     let answer = loop {
-        match model.ask(request) {
+        match model.ask(gateway, &chat, request) {
             Err(error) if error.is_retryable() && attempt < MAX_RETRIES => {
                 let pause = error.retry_after.unwrap_or(RETRY_PAUSE * 2_u32.pow(attempt)).min(RETRY_PAUSE_MAX);
                 attempt += 1;
                 chat.record_retry(attempt, pause, &error.kind);
-                std::thread::sleep(pause);
+                wait(gateway, pause);
             }
             answer => break answer,
         }
@@ -310,20 +438,37 @@ fn ask(parent: &Span, model: &Model, request: &Request<'_>) -> Result<Reply, Mod
     answer
 }
 
-/// Ends a tool's span by what the tool gave, and makes of it what the model is told.
-fn end_tool(mut tool: ToolSpan, call: &ToolCall, outcome: Option<Outcome>) -> ToolResult {
+/// Waits, where there is something to wait for.
+fn wait(gateway: &Gateway, pause: Duration) {
+    if !gateway.is_replay() {
+        std::thread::sleep(pause);
+    }
+}
+
+/// Ends a tool's span by what the tool gave, and makes of it what the model is told, and whether it was refused.
+fn end_tool(mut tool: ToolSpan, call: &ToolCall, outcome: Option<Outcome>) -> Result<(ToolResult, bool), AgentError> {
     tool.record_content(Content::ToolArguments, || call.arguments.to_string());
     let Some(outcome) = outcome else {
         tool.fail(ErrorType::TOOL_NOT_FOUND);
-        return ToolResult { call_id: call.id.clone(), text: "there is no such tool".to_owned(), failed: true };
+        let text = "there is no such tool".to_owned();
+        return Ok((ToolResult { call_id: call.id.clone(), text, failed: true }, false));
     };
+    if let Some(why) = outcome.end {
+        tool.fail(why.clone());
+        return Err(AgentError::ended(why, outcome.text));
+    }
+    if let Some(why) = outcome.refusal {
+        tool.fail(why);
+        return Ok((ToolResult { call_id: call.id.clone(), text: outcome.text, failed: true }, true));
+    }
     tool.record_content(Content::ToolResult, || content::text(&outcome.text));
     tool.record_tool_status(outcome.status);
     if let Some(code) = outcome.exit_code {
         tool.record_exit_code(code);
     }
     tool.finish();
-    ToolResult { call_id: call.id.clone(), text: outcome.text, failed: outcome.status != ToolStatus::Ok }
+    let failed = outcome.status != ToolStatus::Ok;
+    Ok((ToolResult { call_id: call.id.clone(), text: outcome.text, failed }, false))
 }
 
 /// Why the agent gave up.
@@ -331,18 +476,35 @@ fn end_tool(mut tool: ToolSpan, call: &ToolCall, outcome: Option<Outcome>) -> To
 pub(crate) enum AgentError {
     /// The model gave no answer.
     Model(ModelError),
-    /// A budget is used up.
-    BudgetExhausted(BudgetKind),
+    /// What it does cannot be recorded, or is not what was recorded.
+    Event(EventError),
+    /// A budget does not admit what comes next.
+    Budget(BudgetRefusal),
+    /// Everything it asked for was refused.
+    Refused,
     /// It went on for too long.
     TooManyTurns,
 }
 
 impl AgentError {
+    fn ended(kind: ErrorType, message: String) -> Self {
+        Self::Event(EventError { kind, message })
+    }
+
+    fn of_model(error: ModelError) -> Self {
+        match error {
+            ModelError { kind, message, ends_run: true, .. } => Self::ended(kind, message),
+            error => Self::Model(error),
+        }
+    }
+
     /// The word that becomes `error.type`: of few kinds and without a secret.
     fn kind(&self) -> ErrorType {
         match self {
             Self::Model(error) => error.kind.clone(),
-            Self::BudgetExhausted(_) => ErrorType::BUDGET_EXHAUSTED,
+            Self::Event(error) => error.kind.clone(),
+            Self::Budget(refusal) => refusal.error_type(),
+            Self::Refused => ErrorType::DENIED,
             Self::TooManyTurns => ErrorType::MAX_TURNS,
         }
     }
@@ -352,7 +514,9 @@ impl fmt::Display for AgentError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Model(error) => error.fmt(f),
-            Self::BudgetExhausted(kind) => write!(f, "its budget is used up: {}", kind.as_str()),
+            Self::Event(error) => f.write_str(&error.message),
+            Self::Budget(refusal) => write!(f, "its budget says no: {refusal}"),
+            Self::Refused => f.write_str("everything it asked for was refused"),
             Self::TooManyTurns => write!(f, "it was not done after {MAX_TURNS} turns"),
         }
     }

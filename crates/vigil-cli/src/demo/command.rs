@@ -2,29 +2,26 @@
 
 use super::agent::{self, AgentError, Job, Report};
 use super::args::DemoArgs;
-use super::model::{Model, Protocol};
-use super::scratch::{self, Scratch};
-use super::script::{HELPER_MODEL, MAIN_MODEL};
-use super::server::ScriptedServer;
+use super::economy;
+use super::events::Events;
+use super::scene::{FAILED, Scene, Stop};
 use super::tools::Tools;
 use super::trace::{self, TracedSpan};
 use super::tree;
-use crate::output::{Style, Styles, printable, to_stderr, to_stdout};
+use crate::output::{Style, Styles, counted, printable, to_stderr, to_stdout};
 use crate::report;
-use crate::system::{now, variable};
 use serde_json::{Value, json};
 use std::process::ExitCode;
 use std::time::Duration;
-use vigil::Receipt;
 use vigil::deliver::{DestinationConfig, MemoryDestination, Target};
+use vigil::journal::Head;
+use vigil::{Receipt, ReplayTelemetry};
 
 /// What delivery may take after the run: 3 seconds.
 pub(super) const DELIVERY_TIME: Duration = Duration::from_secs(3);
 /// What the destination is called that the tree is read from.
 const TREE: &str = "the tree";
 
-const FAILED: u8 = 1;
-const WRONG_USAGE: u8 = 2;
 const NOT_DELIVERED: u8 = 3;
 
 /// Runs the demo.
@@ -38,34 +35,14 @@ pub(crate) fn run(arguments: DemoArgs) -> ExitCode {
     }
 }
 
-/// Why the demo cannot even begin.
-struct Stop {
-    status: u8,
-    why: String,
-}
-
-impl Stop {
-    fn failed(what: &str, error: &std::io::Error) -> Self {
-        Self { status: FAILED, why: format!("{what}: {error}") }
-    }
-}
-
-/// Who plays the models.
-struct Cast {
-    model: Model,
-    helper: Model,
-    /// Answers for both as long as it lives.
-    scripted: Option<ScriptedServer>,
-}
-
 fn demo(arguments: &DemoArgs) -> Result<u8, Stop> {
-    let cast = if arguments.live { live(arguments.model.as_deref())? } else { scripted()? };
-    let session = format!("vigil-demo-{}-{}", std::process::id(), now().0);
-    let cannot = |error| Stop::failed("the scratch folder cannot be made", &error);
-    let scratch = Scratch::create(&std::env::temp_dir(), &session).map_err(cannot)?;
-    let tools = Tools::new(scratch.path()).map_err(cannot)?;
+    let scene = Scene::set(arguments)?;
+    let budget = economy::budget(scene.cast.is_scripted);
+    let folder = scene.scratch.as_ref().map(|scratch| scratch.path());
+    let tools = Tools::new(folder, scene.policy.1.clone(), &budget, &scene.events)
+        .map_err(|error| Stop::failed("the scratch folder cannot be used", &error))?;
     if !arguments.json {
-        to_stdout(&headline(&cast));
+        to_stdout(&headline(&scene));
     }
 
     // Everything a program has to do to be observed: the environment decides where it goes. The tree below is
@@ -73,74 +50,52 @@ fn demo(arguments: &DemoArgs) -> Result<u8, Stop> {
     let memory = MemoryDestination::new();
     let mut builder =
         vigil::from_env("vigil-demo").destination(DestinationConfig::new(TREE, Target::Memory(memory.clone())));
+    // Somebody watches and wants to see it arrive.
+    builder = builder.spool(false);
     if let Some(directory) = &arguments.otlp_dir {
         builder = builder.otlp_dir(directory);
     }
+    if scene.events.is_replay() {
+        builder = builder.replay(if arguments.telemetry { ReplayTelemetry::Marked } else { ReplayTelemetry::Off });
+    }
     let telemetry = builder.start();
     let job = Job {
-        session: &session,
-        task: scratch::TASK,
-        model: &cast.model,
-        helper: &cast.helper,
-        scripted: cast.scripted.is_some(),
+        session: &scene.session,
+        task: &scene.task,
+        model: &scene.cast.model,
+        saving: &scene.cast.saving,
+        helper: &scene.cast.helper,
+        budget: &budget,
+        policy: &scene.policy.0,
+        events: &scene.events,
+        scripted: scene.cast.is_scripted,
     };
     let result = agent::run(&telemetry, &job, &tools);
     let receipt = telemetry.shutdown(DELIVERY_TIME);
+    let ended = scene.events.finish().map_err(AgentError::Event);
 
     let spans = trace::read(&memory.take());
     let destinations: Vec<String> = telemetry.destinations().iter().filter(|name| *name != TREE).cloned().collect();
-    let told = Told { result, spans, destinations, receipt: elsewhere(receipt) };
+    let (result, head) = match (result, ended) {
+        (Ok(_), Err(error)) => (Err(error), None),
+        (result, ended) => (result, ended.ok().flatten()),
+    };
+    let told = Told { result, head, spans, destinations, receipt: elsewhere(receipt) };
     if arguments.json {
-        to_stdout(&format!("{}\n", told.json(&cast)));
+        to_stdout(&format!("{}\n", told.json(&scene)));
     } else {
-        to_stdout(&told.text());
+        to_stdout(&told.text(&scene));
     }
     Ok(told.status())
 }
 
-fn scripted() -> Result<Cast, Stop> {
-    let server = ScriptedServer::start().map_err(|error| Stop::failed("the scripted model cannot start", &error))?;
-    Ok(Cast {
-        model: Model::new(Protocol::Anthropic, &server.anthropic_url(), "none", MAIN_MODEL),
-        helper: Model::new(Protocol::OpenAi, &server.openai_url(), "none", HELPER_MODEL),
-        scripted: Some(server),
-    })
-}
-
-/// The first provider there is a key for.
-fn live(name: Option<&str>) -> Result<Cast, Stop> {
-    const PROVIDERS: [(Protocol, &str, &str, &str, [&str; 2]); 2] = [
-        (
-            Protocol::Anthropic,
-            "ANTHROPIC_API_KEY",
-            "ANTHROPIC_BASE_URL",
-            "https://api.anthropic.com",
-            ["claude-sonnet-5-5", "claude-haiku-5-5"],
-        ),
-        (
-            Protocol::OpenAi,
-            "OPENAI_API_KEY",
-            "OPENAI_BASE_URL",
-            "https://api.openai.com/v1",
-            ["gpt-6-sol", "gpt-6-luna"],
-        ),
-    ];
-    let text = |name: &str| variable(name)?.into_string().ok().map(|value| value.trim().to_owned());
-    for (protocol, key, base_url, usual_url, models) in PROVIDERS {
-        if let Some(key) = text(key) {
-            let base_url = text(base_url).unwrap_or_else(|| usual_url.to_owned());
-            let model = |usual| Model::new(protocol, &base_url, &key, name.unwrap_or(usual));
-            return Ok(Cast { model: model(models[0]), helper: model(models[1]), scripted: None });
+fn headline(scene: &Scene) -> String {
+    let who = match &scene.events {
+        Events::Replayed(_) => "It is a replay: what models, files and commands answered comes from the journal.",
+        _ if scene.cast.is_scripted => {
+            "Its model is a scripted server inside this program; HTTP, tools and telemetry are real."
         }
-    }
-    let why = "--live needs a key in ANTHROPIC_API_KEY or OPENAI_API_KEY".to_owned();
-    Err(Stop { status: WRONG_USAGE, why })
-}
-
-fn headline(cast: &Cast) -> String {
-    let who = match cast.scripted {
-        Some(_) => "Its model is a scripted server inside this program; HTTP, tools and telemetry are real.".to_owned(),
-        None => format!("Its model is {}, asked for real.", printable(cast.model.name())),
+        _ => &format!("Its model is {}, asked for real.", printable(scene.cast.model.name())),
     };
     format!("vigil demo: a small agent audits the logs in a scratch folder.\n{who}\n\n")
 }
@@ -154,6 +109,8 @@ fn elsewhere(mut receipt: Receipt) -> Receipt {
 /// What there is to tell at the end.
 struct Told {
     result: Result<Report, AgentError>,
+    /// Where the journal ends, if there is one.
+    head: Option<Head>,
     spans: Vec<TracedSpan>,
     destinations: Vec<String>,
     receipt: Receipt,
@@ -169,15 +126,23 @@ impl Told {
         }
     }
 
-    fn text(&self) -> String {
+    fn text(&self, scene: &Scene) -> String {
         let styles = Styles::for_stream(&std::io::stdout());
         let mut text = tree::tree(&self.spans, styles);
         if self.spans.is_empty() {
-            text.push_str("No spans were recorded: the environment turns telemetry off, or samples none.\n");
+            text.push_str(match scene.events {
+                Events::Replayed(_) => "No spans were recorded: of a replay only with --telemetry.\n",
+                _ => "No spans were recorded: the environment turns telemetry off, or samples none.\n",
+            });
         }
         text.push('\n');
         text.push_str(&format!("  {:8}{}\n", "outcome", self.outcome(styles)));
         text.push_str(&tree::totals(&self.spans));
+        if let Some(head) = self.head {
+            let events = counted(head.sequence, "event", "events");
+            let told = if scene.events.is_replay() { "as recorded" } else { "recorded" };
+            text.push_str(&format!("  {:8}{events}, {told}\n  {:8}{}\n", "journal", "hash", head.hash));
+        }
         text.push('\n');
         text.push_str(&report::delivery_text("", &self.destinations, &self.receipt, styles));
         let guide = "the agent's code is the guide: crates/vigil-cli/src/demo/agent.rs";
@@ -193,11 +158,15 @@ impl Told {
         }
     }
 
-    fn json(&self, cast: &Cast) -> Value {
-        let root = trace::root(&self.spans);
+    fn json(&self, scene: &Scene) -> Value {
+        let (root, cast) = (trace::root(&self.spans), &scene.cast);
+        let journal = self.head.map(|head| json!({ "events": head.sequence, "hash": head.hash.to_string() }));
         json!({
-            "scripted": cast.scripted.is_some(),
-            "models": [cast.model.name(), cast.helper.name()],
+            "scripted": cast.is_scripted,
+            "replay": scene.events.is_replay(),
+            "journal": journal,
+            "models": [cast.model.name(), cast.saving.name(), cast.helper.name()],
+            "gate": tree::Gate::of(&self.spans).json(),
             "passed": self.result.as_ref().ok().and_then(|report| report.passed),
             "error": self.result.as_ref().err().map(|error| printable(&error.to_string())),
             "trace_id": root.map(|span| span.trace_id.as_str()),

@@ -1,7 +1,8 @@
 //! The model as the agent sees it: a conversation goes in, an answer or a typed error comes out.
 //!
-//! Speaks Anthropic Messages and OpenAI Chat Completions over HTTP, in one piece or streamed. It knows nothing of
-//! telemetry: the agent records what this says.
+//! Speaks Anthropic Messages and OpenAI Chat Completions over HTTP, in one piece or streamed. Each request passes the
+//! gateway as `llm.call`, whose result is what the server said, word for word; what it means is read behind that, and
+//! so is the same in a replay. Beside, it knows nothing of telemetry: the agent records what this says.
 //!
 //! One call takes at most [`CALL_TIME`] and one answer at most [`ANSWER_BYTES`]; nothing is retried here, an error
 //! says whether trying again helps. The key is sent to the server and shown nowhere else; redirects are not
@@ -16,8 +17,9 @@ use partial::Partial;
 use serde_json::{Value, json};
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read};
-use std::time::{Duration, Instant};
-use vigil::{ErrorType, FinishReason, Provider, Usage};
+use std::time::Duration;
+use vigil::gateway::{Gateway, GatewayError, RuntimeError, capability};
+use vigil::{ErrorType, FinishReason, Provider, Span, Usage};
 
 /// What one call may take, from connecting to the last byte: 120 seconds.
 const CALL_TIME: Duration = Duration::from_secs(120);
@@ -33,6 +35,21 @@ pub(crate) enum Protocol {
     Anthropic,
     /// OpenAI's Chat Completions, which many servers speak.
     OpenAi,
+}
+
+impl Protocol {
+    /// As it is written down.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Anthropic => "anthropic",
+            Self::OpenAi => "openai",
+        }
+    }
+
+    /// The protocol of this word.
+    pub(crate) fn from_word(word: &str) -> Option<Self> {
+        [Self::Anthropic, Self::OpenAi].into_iter().find(|protocol| protocol.as_str() == word)
+    }
 }
 
 /// A model at an address.
@@ -130,12 +147,14 @@ pub(crate) struct ModelError {
     pub(crate) message: String,
     /// How long the server asks to wait.
     pub(crate) retry_after: Option<Duration>,
+    /// Whether the run cannot be recorded on, or is not the one it replays.
+    pub(crate) ends_run: bool,
 }
 
 impl ModelError {
     fn new(kind: ErrorType, message: impl Into<String>) -> Self {
         let message = message.into().chars().filter(|letter| !letter.is_control()).take(MESSAGE_CHARS).collect();
-        Self { kind, message, retry_after: None }
+        Self { kind, message, retry_after: None, ends_run: false }
     }
 
     fn bad_answer(what: &str) -> Self {
@@ -155,6 +174,25 @@ impl fmt::Display for ModelError {
     }
 }
 
+impl std::error::Error for ModelError {}
+
+impl From<GatewayError> for ModelError {
+    fn from(error: GatewayError) -> Self {
+        match error {
+            GatewayError::Runtime(RuntimeError { error_type, source }) => {
+                match source.map(|source| source.downcast::<Self>()) {
+                    Some(Ok(own)) => *own,
+                    // In a replay the word is all there is.
+                    _ => Self::new(error_type, "the call failed when it was recorded"),
+                }
+            }
+            GatewayError::BudgetExceeded(exceeded) => Self::new(ErrorType::BUDGET_EXHAUSTED, exceeded.to_string()),
+            GatewayError::Denied(denied) => Self::new(ErrorType::DENIED, denied.to_string()),
+            other => Self { ends_run: true, ..Self::new(other.error_type(), other.to_string()) },
+        }
+    }
+}
+
 impl Model {
     /// The model `name` at `base_url`: `https://api.anthropic.com`, or `https://api.openai.com/v1`.
     pub(crate) fn new(protocol: Protocol, base_url: &str, key: &str, name: &str) -> Self {
@@ -165,6 +203,15 @@ impl Model {
             config = config.proxy(None);
         }
         Self { protocol, base_url, key: key.to_owned(), name: name.to_owned(), http: config.build().into() }
+    }
+
+    /// A model whose answers come from a record: it has no address.
+    pub(crate) fn recorded(protocol: Protocol, name: &str) -> Self {
+        Self::new(protocol, "", "", name)
+    }
+
+    pub(crate) fn protocol(&self) -> Protocol {
+        self.protocol
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -185,13 +232,24 @@ impl Model {
         Some((address.host()?.to_owned(), address.port_u16().unwrap_or(usual)))
     }
 
-    /// Asks once.
-    pub(crate) fn ask(&self, request: &Request<'_>) -> Result<Reply, ModelError> {
-        let asked = instant();
-        let (path, body) = match self.protocol {
+    /// Asks once, in `span`.
+    pub(crate) fn ask(&self, gateway: &Gateway, span: &Span, request: &Request<'_>) -> Result<Reply, ModelError> {
+        let asked = match self.protocol {
             Protocol::Anthropic => ("/v1/messages", anthropic::body(&self.name, request)),
             Protocol::OpenAi => ("/chat/completions", openai::body(&self.name, request)),
         };
+        let mut first = None;
+        let answer = gateway.call(span, capability::LLM_CALL, asked, |(path, body)| {
+            let answer = self.post(path, &body, request.stream, &mut first);
+            answer.map_err(|error| RuntimeError::new(error.kind.clone(), error))
+        })?;
+        let reply = if request.stream { self.read_stream(&answer) } else { self.read_whole(&answer) };
+        Ok(Reply { time_to_first_chunk: first, ..reply? })
+    }
+
+    /// What the server says, and when it `first` said something, where that comes in pieces.
+    fn post(&self, path: &str, body: &Value, stream: bool, first: &mut Option<Duration>) -> Result<String, ModelError> {
+        let asked = instant();
         let call = self.http.post(format!("{}{path}", self.base_url)).header("content-type", "application/json");
         let call = match self.protocol {
             Protocol::Anthropic => call.header("x-api-key", &self.key).header("anthropic-version", "2023-06-01"),
@@ -204,11 +262,18 @@ impl Model {
         if status != 200 {
             return Err(ModelError { retry_after, ..refused(status, answer) });
         }
-        if request.stream { self.read_stream(answer, asked) } else { self.read_whole(answer) }
+        let mut reader = BufReader::new(answer);
+        let mut text = String::new();
+        if stream {
+            reader.read_line(&mut text).map_err(|error| unreadable(&error))?;
+            *first = Some(asked.elapsed());
+        }
+        reader.read_to_string(&mut text).map_err(|error| unreadable(&error))?;
+        Ok(text)
     }
 
-    fn read_whole(&self, answer: impl Read) -> Result<Reply, ModelError> {
-        let answer: Value = serde_json::from_reader(answer).map_err(|error| unreadable(&error.into()))?;
+    fn read_whole(&self, answer: &str) -> Result<Reply, ModelError> {
+        let answer: Value = serde_json::from_str(answer).map_err(|error| unreadable(&error.into()))?;
         match self.protocol {
             Protocol::Anthropic => anthropic::reply(&answer),
             Protocol::OpenAi => openai::reply(&answer),
@@ -216,20 +281,17 @@ impl Model {
     }
 
     /// Reads server-sent events: lines `data: {…}`, until the one that says it was the last.
-    fn read_stream(&self, answer: impl Read, asked: Instant) -> Result<Reply, ModelError> {
+    fn read_stream(&self, answer: &str) -> Result<Reply, ModelError> {
         let mut partial = Partial::default();
-        let mut first = None;
-        for line in BufReader::new(answer).lines() {
-            let line = line.map_err(|error| unreadable(&error))?;
+        for line in answer.lines() {
             let Some(data) = line.strip_prefix("data:").map(str::trim) else { continue };
-            first.get_or_insert_with(|| asked.elapsed());
             let ended = match self.protocol {
                 Protocol::OpenAi if data == "[DONE]" => true,
                 Protocol::OpenAi => openai::chunk(&mut partial, &event(data)?)?,
                 Protocol::Anthropic => anthropic::chunk(&mut partial, &event(data)?)?,
             };
             if ended {
-                return Ok(Reply { time_to_first_chunk: first, ..partial.finish()? });
+                return partial.finish();
             }
         }
         Err(ModelError::new(ErrorType::CONNECTION, "the answer broke off"))

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 /// The name the main model goes by: its tokens are priced as that model's would be.
 pub(crate) const MAIN_MODEL: &str = "claude-sonnet-5-5";
+/// The name of the cheaper model the agent turns to when money runs low. It says the same.
+pub(crate) const SAVING_MODEL: &str = "claude-haiku-5-5";
 /// The name of the cheaper model that sub-agents ask.
 pub(crate) const HELPER_MODEL: &str = "gpt-6-luna";
 
@@ -98,7 +100,7 @@ const HELPER: &[Answer] = &[
 /// The answer of `model` when it has answered `before` times in this conversation.
 pub(super) fn answer(model: &str, before: usize) -> Option<&'static Answer> {
     let answers = match model {
-        MAIN_MODEL => MAIN,
+        MAIN_MODEL | SAVING_MODEL => MAIN,
         HELPER_MODEL => HELPER,
         _ => return None,
     };

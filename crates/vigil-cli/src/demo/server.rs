@@ -183,7 +183,7 @@ impl Scripted<'_> {
 
     /// Two conversations of one run have different ones.
     fn id(&self) -> String {
-        format!("{}_{}", if self.model == script::MAIN_MODEL { "main" } else { "helper" }, self.number)
+        format!("{}_{}", if self.model == script::HELPER_MODEL { "helper" } else { "main" }, self.number)
     }
 
     fn call_id(&self, index: usize) -> String {

@@ -1,27 +1,19 @@
-//! The agent's hands: tools that really read, list, write and run, in one folder and nowhere else.
+//! The agent's hands: tools that really read, list, write and run, all of them through the gateway.
 //!
-//! A path is relative, has no `..` and leads through no symbolic link out of the folder. A command is one of
-//! [`COMMANDS`], word for word, so a model can write what it likes and still run nothing of its own. A command has
-//! [`COMMAND_TIME`], an empty environment but for `PATH` and the trace context, and is killed with all it
-//! started when its time is over. A text is cut after [`RESULT_BYTES`].
+//! What may be touched is the policy's to say ([`super::policy`]); here is only what a tool means. A text for the model is
+//! cut after [`RESULT_BYTES`].
 
+use super::events::Events;
 use super::model::{ToolCall, ToolDefinition};
-use crate::system::{in_thread, instant, variable};
-use rustix::process::{Pid, Signal, kill_process_group};
 use std::fs;
-use std::io::{self, Read};
-use std::os::unix::process::CommandExt;
-use std::path::{Component, Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::thread::{self, JoinHandle};
-use std::time::Duration;
-use vigil::{CapabilityError, Decision, Span, ToolStatus};
+use std::io;
+use std::path::{Path, PathBuf};
+use vigil::gateway::{
+    CommandRequest, Gateway, GatewayError, Policy, ReadFile, RunCommand, WriteFile, WriteRequest, capability,
+};
+use vigil::{Budget, Decision, ErrorType, Span, ToolStatus};
 
-/// The commands that may be run.
-const COMMANDS: &[&str] = &["sh check.sh"];
-/// What a command may take: 5 seconds.
-const COMMAND_TIME: Duration = Duration::from_secs(5);
-/// The longest result, and the most that is written: 16 KiB.
+/// The longest text the model is given: 16 KiB.
 const RESULT_BYTES: usize = 16 << 10;
 /// The most files that are listed, and how deep: 200 files, 4 folders.
 const LISTED_FILES: usize = 200;
@@ -50,135 +42,146 @@ pub(crate) struct Outcome {
     pub(crate) status: ToolStatus,
     /// Of the command, where one ran to its end.
     pub(crate) exit_code: Option<i32>,
+    /// Why it was not done at all, where somebody said no.
+    pub(crate) refusal: Option<ErrorType>,
+    /// Why nothing more can be done: the run cannot be recorded on, or is not the one it replays.
+    pub(crate) end: Option<ErrorType>,
 }
 
 impl Outcome {
     pub(crate) fn ok(text: impl Into<String>) -> Self {
-        Self { text: text.into(), status: ToolStatus::Ok, exit_code: None }
+        Self { text: text.into(), status: ToolStatus::Ok, exit_code: None, refusal: None, end: None }
     }
 
     pub(crate) fn failed(text: impl Into<String>) -> Self {
-        Self { text: text.into(), status: ToolStatus::Error, exit_code: None }
+        Self { text: text.into(), status: ToolStatus::Error, exit_code: None, refusal: None, end: None }
+    }
+
+    pub(crate) fn refused(text: impl Into<String>, why: ErrorType) -> Self {
+        Self { refusal: Some(why), ..Self::failed(text) }
+    }
+}
+
+impl From<GatewayError> for Outcome {
+    fn from(error: GatewayError) -> Self {
+        let text = error.to_string();
+        let kind = error.error_type();
+        match error {
+            GatewayError::Denied(_) => Self::refused(text, ErrorType::DENIED),
+            GatewayError::BudgetExceeded(_) => Self::refused(text, ErrorType::BUDGET_EXHAUSTED),
+            GatewayError::Runtime(error) if error.error_type == ErrorType::TIMEOUT => {
+                Self { status: ToolStatus::Timeout, ..Self::failed(text) }
+            }
+            GatewayError::Runtime(_) => Self::failed(text),
+            _ => Self { end: Some(kind), ..Self::failed(text) },
+        }
     }
 }
 
 /// The tools of one folder.
 #[derive(Debug)]
 pub(crate) struct Tools {
-    folder: PathBuf,
-    command_time: Duration,
+    /// `None` in a replay: nothing is touched.
+    folder: Option<PathBuf>,
+    gateway: Gateway,
 }
 
 impl Tools {
-    /// The tools of `folder`, which must exist.
-    pub(crate) fn new(folder: &Path) -> io::Result<Self> {
-        Ok(Self { folder: folder.canonicalize()?, command_time: COMMAND_TIME })
+    /// The tools of `folder`, which must exist, as far as `policy` lets them; none only where `events` are replayed.
+    /// Nothing is begun when the time of `budget` is over.
+    pub(crate) fn new(folder: Option<&Path>, policy: Policy, budget: &Budget, events: &Events) -> io::Result<Self> {
+        let folder = folder.map(Path::canonicalize).transpose()?;
+        let mut gateway = events.attach(Gateway::builder(policy).budget(budget));
+        if let Some(folder) = &folder {
+            gateway = gateway.folder(folder);
+        }
+        Ok(Self { folder, gateway: gateway.build() })
     }
 
-    /// What the policy says about a call, `None` where nobody needs to be asked.
-    pub(crate) fn decide(call: &ToolCall) -> Option<Decision> {
-        let allowed = match call.name.as_str() {
-            "write_file" => argument(call, "path") == Some("report.md"),
-            "run_command" => argument(call, "command").is_some_and(|command| COMMANDS.contains(&command)),
+    /// What all of them pass, and the models too.
+    pub(crate) fn gateway(&self) -> &Gateway {
+        &self.gateway
+    }
+
+    /// What the policy says about a call that has an effect, `None` where nobody needs to be asked.
+    pub(crate) fn decide(&self, call: &ToolCall) -> Option<Decision> {
+        let capability = match call.name.as_str() {
+            "write_file" => capability::FS_WRITE,
+            "run_command" => capability::PROCESS_RUN,
             _ => return None,
         };
-        Some(if allowed { Decision::Accept } else { Decision::Reject })
+        Some(if self.gateway.ask(capability).allowed { Decision::Accept } else { Decision::Reject })
     }
 
     /// Does what `call` asks for; `None` where there is no such tool. What it does is recorded below `span`.
     pub(crate) fn run(&self, span: &Span, call: &ToolCall) -> Option<Outcome> {
-        let text = |name: &str| argument(call, name).ok_or_else(|| format!("the argument `{name}` is missing"));
+        let text = |name: &str| {
+            argument(call, name).ok_or_else(|| Outcome::failed(format!("the argument `{name}` is missing")))
+        };
         let outcome = match call.name.as_str() {
-            "list_files" => Ok(Outcome::ok(self.list_files().join("\n"))),
-            "read_file" => text("path").and_then(|path| self.read_file(path)),
+            "list_files" => self.list_files(span).map(|files| Outcome::ok(files.join("\n"))),
+            "read_file" => text("path").and_then(|path| self.read_file(span, path)),
             "write_file" => text("path").and_then(|path| self.write_file(span, path, text("content")?)),
             "run_command" => text("command").and_then(|command| self.run_command(span, command)),
             _ => return None,
         };
-        Some(outcome.unwrap_or_else(Outcome::failed))
+        Some(outcome.unwrap_or_else(|refused| refused))
     }
 
-    /// The paths of all files, in order.
-    pub(crate) fn list_files(&self) -> Vec<String> {
-        let mut files = Vec::new();
-        list(&self.folder, LISTED_DEPTH, &mut files);
-        let mut names: Vec<String> = files
-            .iter()
-            .filter_map(|file| file.strip_prefix(&self.folder).ok())
-            .map(|file| file.display().to_string())
-            .collect();
-        names.sort();
-        names
-    }
-
-    fn read_file(&self, path: &str) -> Result<Outcome, String> {
-        let path = self.inside(path)?;
-        let file = fs::File::open(path).map_err(|error| error.to_string())?;
-        let mut bytes = Vec::new();
-        file.take(RESULT_BYTES as u64).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
-        Ok(Outcome::ok(String::from_utf8_lossy(&bytes)))
-    }
-
-    /// Writing is a side effect, so it has a span of its own with what went in and came out.
-    fn write_file(&self, span: &Span, path: &str, content: &str) -> Result<Outcome, String> {
-        let mut capability = span.capability_span("fs.write");
-        capability.record_bytes(content.len() as u64, 0);
-        let written = self.inside(path).and_then(|path| match content.len() {
-            ..=RESULT_BYTES => fs::write(path, content).map_err(|error| error.to_string()),
-            _ => Err(format!("a file has at most {RESULT_BYTES} bytes")),
+    /// The paths of all files, in order. Something of one's own goes through the gateway as a closure.
+    pub(crate) fn list_files(&self, span: &Span) -> Result<Vec<String>, Outcome> {
+        let files = self.gateway.call(span, capability::FS_READ, ".", |_| {
+            let names = self.names();
+            Ok::<_, io::Error>(vigil::gateway::Json(names))
         });
-        match written {
-            Ok(()) => {
-                capability.finish();
-                Ok(Outcome::ok("written"))
-            }
-            Err(error) => {
-                capability.fail_capability(CapabilityError::RuntimeError);
-                Err(error)
-            }
-        }
+        Ok(files?.0)
     }
 
-    /// The command continues the trace: `child_env` gives it the tool's span as its parent.
-    fn run_command(&self, span: &Span, command: &str) -> Result<Outcome, String> {
-        if !COMMANDS.contains(&command) {
-            return Err("this command may not be run".to_owned());
-        }
+    fn names(&self) -> Vec<String> {
+        let mut files = Vec::new();
+        let Some(folder) = &self.folder else { return files };
+        let mut found = Vec::new();
+        list(folder, LISTED_DEPTH, &mut found);
+        files.extend(found.iter().filter_map(|file| Some(file.strip_prefix(folder).ok()?.display().to_string())));
+        files.sort();
+        files
+    }
+
+    /// What is ready to use goes through the gateway as a handler with its request.
+    fn read_file(&self, span: &Span, path: &str) -> Result<Outcome, Outcome> {
+        let bytes = self.gateway.run(span, &ReadFile, PathBuf::from(path))?;
+        Ok(Outcome::ok(shown(&bytes)))
+    }
+
+    fn write_file(&self, span: &Span, path: &str, content: &str) -> Result<Outcome, Outcome> {
+        self.gateway.run(span, &WriteFile, WriteRequest::new(path, content))?;
+        Ok(Outcome::ok("written"))
+    }
+
+    /// The command continues the trace: what it records hangs below its capability call.
+    fn run_command(&self, span: &Span, command: &str) -> Result<Outcome, Outcome> {
         let mut words = command.split(' ');
-        let child = Command::new(words.next().unwrap_or_default())
-            .args(words)
-            .current_dir(&self.folder)
-            .env_clear()
-            .env("PATH", variable("PATH").unwrap_or_else(|| "/usr/bin:/bin".into()))
-            .envs(span.child_env())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .spawn()
-            .map_err(|error| format!("the command cannot be started: {error}"))?;
-        wait(child, self.command_time).map_err(|error| error.to_string())
+        let request = CommandRequest::new(words.next().unwrap_or_default(), words);
+        let output = self.gateway.run(span, &RunCommand, request)?;
+        let status = if output.exit_code == Some(0) { ToolStatus::Ok } else { ToolStatus::Error };
+        let text = shown(&[output.stdout, output.stderr].concat());
+        Ok(Outcome { status, exit_code: output.exit_code, ..Outcome::ok(text) })
     }
 
-    /// The place `path` names inside the folder. Its last part may not exist yet.
-    fn inside(&self, path: &str) -> Result<PathBuf, String> {
-        let outside = || "the path leads out of the folder".to_owned();
-        let plain = |part| matches!(part, Component::Normal(_) | Component::CurDir);
-        let path = Path::new(path);
-        let name = path.file_name().filter(|_| path.components().all(plain)).ok_or_else(outside)?;
-        let parent = self.folder.join(path.parent().unwrap_or(Path::new("")));
-        let parent = parent.canonicalize().map_err(|error| error.to_string())?;
-        let whole = parent.join(name);
-        let is_link = fs::symlink_metadata(&whole).is_ok_and(|metadata| metadata.is_symlink());
-        if is_link || !parent.starts_with(&self.folder) { Err(outside()) } else { Ok(whole) }
-    }
-
-    /// Removes everything in the folder and the folder itself; answers how many files that were.
+    /// Removes everything in the folder and the folder itself; answers how many files that were. The program's own
+    /// doing, not the agent's.
     pub(crate) fn clean_up(&self) -> io::Result<u64> {
-        let count = self.list_files().len() as u64;
-        fs::remove_dir_all(&self.folder)?;
+        let count = self.names().len() as u64;
+        if let Some(folder) = &self.folder {
+            fs::remove_dir_all(folder)?;
+        }
         Ok(count)
     }
+}
+
+/// The beginning of a text, for the model.
+fn shown(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(&bytes[..bytes.len().min(RESULT_BYTES)]).into_owned()
 }
 
 fn argument<'a>(call: &'a ToolCall, name: &str) -> Option<&'a str> {
@@ -194,44 +197,6 @@ fn list(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) {
             _ => {}
         }
     }
-}
-
-fn wait(mut child: Child, time: Duration) -> io::Result<Outcome> {
-    let until = instant() + time;
-    let output = collect(child.stdout.take())?;
-    let errors = collect(child.stderr.take())?;
-    let status = loop {
-        match child.try_wait()? {
-            None if instant() < until => thread::sleep(Duration::from_millis(2)),
-            status => break status,
-        }
-    };
-    if status.is_none() {
-        // Not waited for yet, so its number still names its group.
-        if let Some(group) = Pid::from_raw(child.id().cast_signed()) {
-            let _gone_by_itself = kill_process_group(group, Signal::KILL);
-        }
-        child.wait()?;
-    }
-    let text = [output, errors].map(|reader| reader.join().unwrap_or_default()).concat();
-    Ok(match status {
-        None => Outcome { text: "the command took too long".to_owned(), status: ToolStatus::Timeout, exit_code: None },
-        Some(status) => {
-            let tool_status = if status.success() { ToolStatus::Ok } else { ToolStatus::Error };
-            Outcome { text, status: tool_status, exit_code: status.code() }
-        }
-    })
-}
-
-/// Reads a pipe to its end and keeps the first [`RESULT_BYTES`].
-fn collect(pipe: Option<impl Read + Send + 'static>) -> io::Result<JoinHandle<String>> {
-    in_thread("demo-output", move || {
-        let Some(mut pipe) = pipe else { return String::new() };
-        let mut kept = Vec::new();
-        let read = pipe.by_ref().take(RESULT_BYTES as u64).read_to_end(&mut kept);
-        drop(read.and_then(|_| io::copy(&mut pipe, &mut io::sink())));
-        String::from_utf8_lossy(&kept).into_owned()
-    })
 }
 
 #[cfg(test)]

@@ -44,6 +44,10 @@ impl TracedSpan {
         self.attributes.get(key.name())?.as_f64()
     }
 
+    pub(super) fn flag(&self, key: Key) -> bool {
+        self.attributes.get(key.name()).and_then(Value::as_bool).unwrap_or(false)
+    }
+
     pub(super) fn event(&self, kind: EventKind) -> Option<&TracedEvent> {
         self.events.iter().find(|event| event.name == kind.def().name)
     }

@@ -4,6 +4,7 @@
 
 use super::trace::{TracedSpan, root};
 use crate::output::{Style, Styles, counted, dollars, duration, grouped, printable};
+use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::ops::Range;
 use std::time::Duration;
@@ -14,7 +15,7 @@ const WIDTH: usize = 100;
 /// The width of the names with their branches, of the times, and of the chart.
 const NAMES: usize = 37;
 const TIMES: usize = 7;
-const CHART: usize = 14;
+const CHART: usize = 10;
 /// The width of the branches alone; what is deeper shows its last branches only.
 const BRANCHES: usize = 24;
 
@@ -89,13 +90,21 @@ fn details(span: &TracedSpan) -> String {
     if let Some(error) = span.text(attr::ERROR_TYPE) {
         parts.push(error.to_owned());
     }
+    parts.extend(span.event(EventKind::EconomicModeTransition).map(|event| {
+        let mode = |key| event.text(key).unwrap_or("?");
+        format!("{} → {}", mode(attr::AUTONOMIC_ECONOMIC_MODE_FROM), mode(attr::AUTONOMIC_ECONOMIC_MODE_TO))
+    }));
     let exit_code = span.number(attr::PROCESS_EXIT_CODE).filter(|code| *code != 0);
+    let bytes_in = span.number(attr::BYTES_IN);
     let counts = [
         (exit_code, "exit ", ""),
         (span.number(attr::LIFE_BUDGET_TOKENS_REMAINING), "", " tokens left"),
         (span.number(attr::GEN_AI_USAGE_INPUT_TOKENS), "", " in"),
         (span.number(attr::GEN_AI_USAGE_OUTPUT_TOKENS), "", " out"),
-        (span.number(attr::BYTES_IN), "", " bytes"),
+        (span.number(attr::CAP_BUDGET_REMAINING), "", " calls left"),
+        (bytes_in.filter(|bytes| *bytes == 1), "", " byte in"),
+        (bytes_in.filter(|bytes| *bytes != 1), "", " bytes in"),
+        (span.number(attr::BYTES_OUT), "", " out"),
         (span.number(attr::VIGIL_CLEANUP_COUNT), "", " removed"),
     ];
     let counts = counts.into_iter().filter_map(|(count, before, after)| Some((count?, before, after)));
@@ -151,20 +160,58 @@ pub(super) fn totals(spans: &[TracedSpan]) -> String {
         ),
         format!("{} out", grouped(count(attr::VIGIL_USAGE_OUTPUT_TOKENS))),
     ];
+    let is_unanswered = spans.iter().all(|span| span.number(attr::GEN_AI_USAGE_OUTPUT_TOKENS).is_none());
     let cost = match (agent.number(attr::VIGIL_COST_NANO_USD), agent.text(attr::VIGIL_COST_TABLE)) {
         (Some(nano_usd), Some(table)) => format!("{} by the prices of {table}", dollars(nano_usd)),
         (Some(nano_usd), None) => dollars(nano_usd),
+        (None, _) if is_unanswered => "none: no model answered".to_owned(),
         (None, _) => "not known: a model has no price in the table".to_owned(),
     };
+    // Tokens and money of a replay were counted when the run was recorded.
+    let spent = [("tokens", tokens.join(", ")), ("cost", cost)];
+    let spent = spent.into_iter().filter(|_| !agent.flag(attr::VIGIL_REPLAY));
     let mut text = String::new();
-    for (name, value) in [("calls", calls.join(", ")), ("tokens", tokens.join(", ")), ("cost", cost)] {
+    for (name, value) in [("calls", calls.join(", "))].into_iter().chain(spent) {
         let _a_string_takes_all = writeln!(text, "  {name:8}{value}");
     }
+    let _a_string_takes_all = writeln!(text, "  {:8}{}", "gate", Gate::of(spans).text());
     if let Some(budget) = budget(spans) {
         let _a_string_takes_all = writeln!(text, "  {:8}{budget}", "left");
     }
     let _a_string_takes_all = writeln!(text, "  {:8}{}", "trace", agent.trace_id);
     text
+}
+
+/// What the gateway decided.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Gate {
+    pub(super) allowed: u64,
+    pub(super) denied: u64,
+    pub(super) exceeded: u64,
+}
+
+impl Gate {
+    pub(super) fn of(spans: &[TracedSpan]) -> Self {
+        let mut gate = Self::default();
+        for span in spans.iter().filter(|span| span.text(attr::CAP_NAME).is_some()) {
+            match span.text(attr::ERROR_KIND) {
+                Some("denied") => gate.denied += 1,
+                Some("budget_exceeded") => gate.exceeded += 1,
+                // Those that were made and failed had leave too.
+                _ => gate.allowed += 1,
+            }
+        }
+        gate
+    }
+
+    fn text(self) -> String {
+        let allowed = counted(self.allowed, "call", "calls");
+        format!("{allowed} allowed, {} denied, {} over budget", self.denied, self.exceeded)
+    }
+
+    pub(super) fn json(self) -> Value {
+        json!({ "allowed": self.allowed, "denied": self.denied, "exceeded": self.exceeded })
+    }
 }
 
 /// The last budget that was recorded.

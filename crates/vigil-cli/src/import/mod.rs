@@ -7,7 +7,7 @@
 mod beside;
 mod discover;
 
-use crate::args::ImportArgs;
+use crate::args::{DELIVER_WITHIN_DEFAULT, ImportArgs};
 use crate::output::{Styles, to_stderr, to_stdout};
 use crate::recording::Recording;
 use crate::report::{self, Gaps, ProcessEnd, Report};
@@ -58,8 +58,8 @@ impl Importer {
         let progress = (!arguments.quiet && io::stderr().is_terminal()).then(system::instant);
         Self {
             recording: Recording::new(
-                arguments.destinations.start(arguments.quiet),
-                arguments.destinations.deliver_within,
+                arguments.destinations.start(arguments.quiet, false),
+                arguments.destinations.deliver_within.unwrap_or(DELIVER_WITHIN_DEFAULT),
             ),
             summaries: Vec::new(),
             progress,
@@ -175,7 +175,7 @@ impl Importer {
         if self.progress.is_some() {
             to_stderr("\u{1b}[K");
         }
-        let receipt = self.recording.telemetry.shutdown(arguments.destinations.deliver_within);
+        let receipt = arguments.destinations.end(&self.recording.telemetry);
         let destinations = self.recording.telemetry.destinations();
         let reports = || {
             self.summaries.iter().map(|(summary, process)| Report { summary, process: *process, gaps: Gaps::default() })

@@ -42,17 +42,31 @@ impl Aside {
         let mut result = tee(&source, &self.newer.1, STEP_BYTES, SpliceFlags::NONBLOCK);
         if result == Err(Errno::AGAIN) {
             std::mem::swap(&mut self.older, &mut self.newer);
-            let mut left = held(&self.newer.0);
-            while left > 0 {
-                let length = usize::try_from(left).unwrap_or(STEP_BYTES).min(STEP_BYTES);
-                let gone = splice(&self.newer.0, None, &self.nowhere, None, length, SpliceFlags::NONBLOCK)?;
-                left = left.saturating_sub(gone.max(1) as u64);
-            }
+            self.throw_away(&self.newer.0)?;
             result = tee(&source, &self.newer.1, STEP_BYTES, SpliceFlags::NONBLOCK);
         }
         let kept = result?;
         self.passed += kept as u64;
         Ok(kept)
+    }
+
+    /// So many bytes came by that are not kept; what was kept before them is not the end any more.
+    pub(crate) fn forget(&mut self, bytes: usize) {
+        self.passed += bytes as u64;
+        for pipe in [&self.older.0, &self.newer.0] {
+            // What cannot be thrown away stays kept: it is a little more to read, and old.
+            let _old_and_little = self.throw_away(pipe);
+        }
+    }
+
+    fn throw_away(&self, pipe: &OwnedFd) -> rustix::io::Result<()> {
+        let mut left = held(pipe);
+        while left > 0 {
+            let length = usize::try_from(left).unwrap_or(STEP_BYTES).min(STEP_BYTES);
+            let gone = splice(pipe, None, &self.nowhere, None, length, SpliceFlags::NONBLOCK)?;
+            left = left.saturating_sub(gone.max(1) as u64);
+        }
+        Ok(())
     }
 
     /// How many bytes came by and are not kept any more.
@@ -112,6 +126,19 @@ mod tests {
         assert!(kept.len() >= 200_000, "{}", kept.len());
         assert_eq!(lost + kept.len(), all.len());
         assert!(kept == all[lost..]);
+    }
+
+    #[test]
+    fn what_was_kept_before_something_passed_unkept_is_forgotten() {
+        let (source, sink) = large_pipe().unwrap();
+        File::from(sink).write_all(b"old and more").unwrap();
+        let nowhere = OpenOptions::new().write(true).open("/dev/null").unwrap();
+        let mut aside = Aside::new().unwrap();
+        assert_eq!(aside.keep(&source), Ok(12));
+        assert_eq!(splice(&source, None, &nowhere, None, 12, SpliceFlags::empty()), Ok(12));
+        aside.forget(1000);
+        assert_eq!(aside.lost(), 1012);
+        aside.empty(|_| panic!("nothing is kept"));
     }
 
     #[test]

@@ -24,14 +24,11 @@ pub(crate) const NOT_FOUND: u8 = 127;
 /// The exit status for a command that was found and cannot be run.
 pub(crate) const NOT_EXECUTABLE: u8 = 126;
 
-/// What the child gets for its stdout and stderr. Its stdin is always ours.
-#[derive(Debug)]
-pub(crate) enum Output {
-    /// Our own.
-    Inherited,
-    /// A pipe for stdout, and a second end of it for stderr where our own two are one and the same file: the
-    /// order of what is written to both stays.
-    Piped { stdout: OwnedFd, stderr: Option<OwnedFd> },
+/// What the child gets for its stdout and stderr: our own where there is nothing. Its stdin is always ours.
+#[derive(Debug, Default)]
+pub(crate) struct Output {
+    pub(crate) stdout: Option<OwnedFd>,
+    pub(crate) stderr: Option<OwnedFd>,
 }
 
 /// A command that could not be started.
@@ -106,14 +103,10 @@ pub(crate) fn start(
     // Without a `#!` line a script is the shell's, as `execvp` and every shell have it.
     let mut by_shell = Command::new("/bin/sh");
     by_shell.arg(program).args(arguments);
-    let (stdout, stderr) = match output {
-        Output::Inherited => (None, None),
-        Output::Piped { stdout, stderr } => (Some(stdout), stderr),
-    };
     for command in [&mut prepared, &mut by_shell] {
         signals.release_in(command);
         command.envs(environment.iter().map(|(name, value)| (name, value)));
-        let ends = [stdout.as_ref(), stderr.as_ref()].map(|end| end.map(OwnedFd::try_clone).transpose());
+        let ends = [output.stdout.as_ref(), output.stderr.as_ref()].map(|end| end.map(OwnedFd::try_clone).transpose());
         let [stdout, stderr] = ends.map(|end| end.map_err(|error| cannot_start(program, &error)));
         if let Some(end) = stdout? {
             command.stdout(Stdio::from(end));
@@ -278,7 +271,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_started_says_why() {
-        let start = |program: &str| start(&[program.into()], &[], Output::Inherited, Signals::block()).unwrap_err();
+        let start = |program: &str| start(&[program.into()], &[], Output::default(), Signals::block()).unwrap_err();
         let missing = start("no-such-program-anywhere");
         assert_eq!((missing.exit, missing.why.as_str()), (NOT_FOUND, "not found in PATH"));
         let directory = start("/tmp");

@@ -1,8 +1,8 @@
 //! `vigil run`: a command runs as if we were not there, and what it did is recorded.
 //!
 //! ```text
-//!  child ──pipe──► pump ──► our stdout              first of all, byte for byte
-//!                    └──tap──► watch ──► telemetry  beside it, bounded
+//!  child ──pipes──► pumps ──► our stdout, stderr     first of all, byte for byte
+//!                     └──taps──► watch ──► telemetry  beside it, bounded
 //!  signals ──► signal thread ──► child              our pid's only; a terminal's reach it anyway
 //!  transcripts on disk ─────► watch
 //! ```
@@ -31,6 +31,7 @@ use signals::Signals;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -69,7 +70,7 @@ struct Prepared {
     output: child::Output,
     tap: Arc<Tap>,
     watch: JoinHandle<Watch>,
-    pump: Option<JoinHandle<pump::Ended>>,
+    pumps: Pumps,
     /// Closed when the child has ended, which the pump notices.
     child_lives: io::PipeWriter,
     signals: Signals,
@@ -83,7 +84,7 @@ struct Prepared {
 impl Prepared {
     fn new(arguments: &RunArgs, signals: Signals) -> io::Result<Self> {
         let command = &arguments.command;
-        let telemetry = arguments.destinations.start(arguments.quiet);
+        let telemetry = arguments.destinations.start(arguments.quiet, true);
         let agent = plan::agent(command);
         let parent = telemetry.parent_from_env();
         let own = own_context(parent)?;
@@ -93,25 +94,28 @@ impl Prepared {
             program: Some(plan::program_name(command)),
             agent_context: Some(own),
             capture_content: telemetry.content_allowed(),
+            records_expected: agent.is_some(),
+            utc_offset_seconds: system::utc_offset_seconds(),
         });
         let session = plan::named_session(command);
-        let (output, read_end) = plan::output(command, arguments.stdout)?;
-        let tap = Arc::new(Tap::new());
+        let streams = plan::streams(command, arguments.stdout, arguments.stderr)?;
+        let (tap, tap_of_stderr) = (Arc::new(Tap::new()), Arc::new(Tap::for_stderr()));
         let started_at = system::now();
         observer.process_started(started_at);
         let watch = Watch::begin(observer, telemetry.clone(), agent, session.as_deref());
-        let follow_disk = read_end.is_none();
+        let follow_disk = streams.stdout.is_none();
         let watch = in_thread("vigil-watch", {
-            let tap = Arc::clone(&tap);
-            move || watch.watch(&tap, follow_disk)
+            let (tap, tap_of_stderr) = (Arc::clone(&tap), Arc::clone(&tap_of_stderr));
+            move || watch.watch(&tap, &tap_of_stderr, follow_disk)
         })?;
+        if streams.stderr.is_none() {
+            tap_of_stderr.close();
+        }
         let (child_gone, child_lives) = io::pipe()?;
-        let pump = match read_end {
-            None => None,
-            Some(source) => Some(in_thread("vigil-pump", {
-                let tap = Arc::clone(&tap);
-                move || pump::pass_on(source, io::stdout().as_fd(), child_gone.as_fd(), &tap)
-            })?),
+        let child_gone = Arc::new(child_gone);
+        let pumps = Pumps {
+            stdout: pump(streams.stdout, Own::Stdout, &child_gone, &tap)?,
+            stderr: pump(streams.stderr, Own::Stderr, &child_gone, &tap_of_stderr)?,
         };
         let exit_status = Arc::new(AtomicU8::new(0));
         let signal_thread = SignalThread::start(signals, {
@@ -124,10 +128,10 @@ impl Prepared {
         let trace_parent = (agent.is_none() && telemetry.is_on()).then(|| telemetry.traceparent_of(own));
         Ok(Self {
             telemetry,
-            output,
+            output: streams.child,
             tap,
             watch,
-            pump,
+            pumps,
             child_lives,
             signals,
             signal_thread,
@@ -151,23 +155,18 @@ impl Prepared {
         });
         self.exit_status.store(ended.exit_status(), Ordering::Relaxed);
         drop(self.child_lives);
-        let passed = match self.pump {
-            Some(pump) => pump.join().ok(),
-            None => {
-                self.tap.close();
-                None
-            }
-        };
-        let left_behind = match passed {
-            Some(pump::Ended::LeftOpen(source)) => leave_behind(source, self.signals),
-            Some(pump::Ended::Failed(error)) => {
-                if !arguments.quiet {
-                    to_stderr(&format!("vigil: the command's output could not be written: {error}\n"));
+        let mut left_behind = false;
+        // stderr first: all of it is there when the watch learns from the other tap that nothing comes any more.
+        for (own, pump) in [(Own::Stderr, self.pumps.stderr), (Own::Stdout, self.pumps.stdout)] {
+            match pump.map(JoinHandle::join) {
+                Some(Ok(pump::Ended::LeftOpen(source))) => left_behind |= leave_behind(source, own, self.signals),
+                Some(Ok(pump::Ended::Failed(error))) if !arguments.quiet => {
+                    to_stderr(&format!("vigil: the command's {own} could not be written: {error}\n"));
                 }
-                false
+                _ => {}
             }
-            _ => false,
-        };
+        }
+        self.tap.close();
         let Ok(watch) = self.watch.join() else { return Ok(ExitCode::from(ended.exit_status())) };
         let end = RunEnd {
             at: Some(ended_at),
@@ -176,7 +175,11 @@ impl Prepared {
             started_at: Some(self.started_at),
         };
         let Observed { summary, unobserved, ambiguous } = watch.finish(end);
-        let receipt = self.telemetry.shutdown(arguments.destinations.deliver_within);
+        let receipt = arguments.destinations.end(&self.telemetry);
+        // Whoever said how long to wait has waited.
+        let delivered_behind = receipt.spooled() > 0
+            && arguments.destinations.deliver_within.is_none()
+            && leave_deliverer_behind(self.signals);
         let destinations = self.telemetry.destinations();
         let report = Report {
             summary: &summary,
@@ -191,9 +194,47 @@ impl Prepared {
             let styles = Styles::for_stream(&io::stderr());
             let trace = format!("trace {} ", summary.agent_context.trace_id);
             to_stderr(&(report.text(styles) + &report::delivery_text(&trace, destinations, &receipt, styles)));
+            if delivered_behind {
+                to_stderr("  a process in the background delivers it\n");
+            }
         }
         Ok(ExitCode::from(ended.exit_status()))
     }
+}
+
+/// The threads that pass the child's output on, where it is ours to pass on.
+struct Pumps {
+    stdout: Option<JoinHandle<pump::Ended>>,
+    stderr: Option<JoinHandle<pump::Ended>>,
+}
+
+/// Where output is passed on to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Own {
+    Stdout,
+    Stderr,
+}
+
+impl std::fmt::Display for Own {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if *self == Own::Stdout { "output" } else { "stderr" })
+    }
+}
+
+/// Starts passing `source` on, if there is one. Where there is none its tap stays empty.
+fn pump(
+    source: Option<OwnedFd>,
+    own: Own,
+    child_gone: &Arc<io::PipeReader>,
+    tap: &Arc<Tap>,
+) -> io::Result<Option<JoinHandle<pump::Ended>>> {
+    let Some(source) = source else { return Ok(None) };
+    let (tap, child_gone) = (Arc::clone(tap), Arc::clone(child_gone));
+    let body = move || match own {
+        Own::Stdout => pump::pass_on(source, io::stdout().as_fd(), child_gone.as_fd(), &tap),
+        Own::Stderr => pump::pass_on(source, io::stderr().as_fd(), child_gone.as_fd(), &tap),
+    };
+    in_thread(if own == Own::Stdout { "vigil-pump" } else { "vigil-pump-err" }, body).map(Some)
 }
 
 /// A fresh identity for the command's own span, in the trace that is inherited if there is one.
@@ -209,14 +250,33 @@ fn own_context(parent: Option<SpanContext>) -> io::Result<SpanContext> {
     Ok(SpanContext { trace_id, span_id: SpanId(span_id) })
 }
 
+/// What is in the spool is delivered by a process of its own, for half a minute at most: nobody waits for it.
+fn leave_deliverer_behind(signals: Signals) -> bool {
+    let Some(mut command) = own_program() else { return false };
+    command.args(["spool", "drain", "--quiet", "--within", "30", "--give-up"]);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    // Ctrl-C at the terminal is not meant for it.
+    command.process_group(0);
+    signals.release_in(&mut command);
+    command.spawn().is_ok()
+}
+
+/// The program as it runs, also when its file was replaced meanwhile.
+fn own_program() -> Option<Command> {
+    let program = if cfg!(target_os = "linux") { Ok("/proc/self/exe".into()) } else { std::env::current_exe() };
+    program.ok().map(Command::new)
+}
+
 /// Something the command left behind still writes: a process of ours stays to pass it on, so that the writer
 /// meets no closed pipe and we need not wait for it.
-fn leave_behind(source: OwnedFd, signals: Signals) -> bool {
-    // The program as it runs, also when its file was replaced meanwhile.
-    let program = if cfg!(target_os = "linux") { Ok("/proc/self/exe".into()) } else { std::env::current_exe() };
-    let Ok(program) = program else { return false };
-    let mut command = Command::new(program);
-    command.arg("pass-on").stdin(Stdio::from(source)).stderr(Stdio::null());
+fn leave_behind(source: OwnedFd, own: Own, signals: Signals) -> bool {
+    let Some(mut command) = own_program() else { return false };
+    command.arg("pass-on").stdin(Stdio::from(source));
+    if own == Own::Stderr {
+        let Ok(stderr) = io::stderr().as_fd().try_clone_to_owned() else { return false };
+        command.stdout(Stdio::from(stderr));
+    }
+    command.stderr(Stdio::null());
     signals.release_in(&mut command);
     command.spawn().is_ok()
 }

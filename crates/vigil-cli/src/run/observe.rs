@@ -2,7 +2,7 @@
 //! the facts. The child never waits for it beyond what [`super::tap`] allows.
 
 use super::plan::Agent;
-use super::tap::{Taken, Tap};
+use super::tap::{Taken, Tap, Wants};
 use super::transcripts::{Before, Changed, Transcripts, projects_folder};
 use crate::recording::Recording;
 use crate::system;
@@ -62,32 +62,66 @@ impl Watch {
         Self { observer, recording: Recording::new(telemetry, Duration::ZERO), disk, unobserved: 0 }
     }
 
-    /// Observes until the tap is closed. `follow_disk`: the output is not ours to read, so the disk is looked at
-    /// while the agent works.
-    pub(crate) fn watch(mut self, tap: &Tap, follow_disk: bool) -> Self {
+    /// Observes until both taps are closed. `follow_disk`: the output is not ours to read, so the disk is looked at
+    /// while the agent works. What is said on stderr is looked at each time something else comes, and each
+    /// [`TICK`].
+    pub(crate) fn watch(mut self, tap: &Tap, tap_of_stderr: &Tap, follow_disk: bool) -> Self {
         // The command and its bytes come first where there are fewer cores than work. On Linux the niceness is this
         // thread's own; where it cannot be had nothing is lost but that.
         #[cfg(target_os = "linux")]
         let _as_it_was = rustix::process::setpriority_process(None, NICENESS);
         loop {
-            match tap.take(TICK) {
+            let closed = match tap.take(TICK) {
                 Taken::Chunk(chunk) => {
                     self.observer.stdout(chunk.bytes(), chunk.at);
                     tap.recycle(chunk);
                     if self.observer.output_is_unknown() {
-                        tap.stop_watching();
+                        tap.want(Wants::Tail);
                     }
                     self.read_what_is_wanted();
+                    false
                 }
+                // Of output that is not understood only the end is looked at: nothing is missing.
+                Taken::Gap(_) if self.observer.output_is_unknown() => false,
                 Taken::Gap(bytes) => {
                     self.unobserved += bytes;
                     self.observer.gap();
+                    false
                 }
-                Taken::Quiet if follow_disk => self.read_disk(),
-                Taken::Quiet => self.read_what_is_wanted(),
-                Taken::Closed => return self,
-            }
+                Taken::Quiet => {
+                    if follow_disk {
+                        self.read_disk()
+                    } else {
+                        self.read_what_is_wanted()
+                    }
+                    false
+                }
+                Taken::Closed => true,
+            };
+            // With stdout at its end nothing else is waited for.
+            let stderr_closed = self.look_at_stderr(tap_of_stderr, if closed { TICK } else { Duration::ZERO });
             self.record();
+            if closed && stderr_closed {
+                return self;
+            }
+        }
+    }
+
+    /// Looks at what stderr has, waiting for it up to `patience`; true when nothing more will come.
+    fn look_at_stderr(&mut self, tap: &Tap, mut patience: Duration) -> bool {
+        loop {
+            match tap.take(std::mem::take(&mut patience)) {
+                Taken::Chunk(chunk) => {
+                    self.observer.stderr(chunk.bytes(), chunk.at);
+                    tap.recycle(chunk);
+                }
+                Taken::Gap(_) => self.observer.stderr_gap(),
+                Taken::Quiet => {
+                    self.observer.quiet(system::now());
+                    return false;
+                }
+                Taken::Closed => return true,
+            }
         }
     }
 

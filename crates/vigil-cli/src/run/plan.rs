@@ -3,7 +3,7 @@
 
 use super::child::Output;
 use super::pump;
-use crate::args::StdoutChoice;
+use crate::args::StreamChoice;
 use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
 use std::os::fd::{AsFd, OwnedFd};
@@ -70,22 +70,47 @@ pub(crate) fn is_session_id(text: &str) -> bool {
         && !text.starts_with('-')
 }
 
-/// What the child gets for its output, and our end of it when that is a pipe.
-pub(crate) fn output(command: &[OsString], choice: StdoutChoice) -> std::io::Result<(Output, Option<OwnedFd>)> {
+/// The child's output: what it gets, and our ends of it where that is a pipe.
+#[derive(Debug, Default)]
+pub(crate) struct Streams {
+    pub(crate) child: Output,
+    pub(crate) stdout: Option<OwnedFd>,
+    pub(crate) stderr: Option<OwnedFd>,
+}
+
+/// Decides what the child gets for its stdout and stderr.
+///
+/// A terminal stays the child's own: programs look at it to decide on colours, progress bars and questions. Where
+/// our two are one and the same file its two are one pipe, or both that file, so that the order of what is written
+/// to both stays.
+pub(crate) fn streams(command: &[OsString], out: StreamChoice, err: StreamChoice) -> std::io::Result<Streams> {
     let (stdout, stderr) = (std::io::stdout(), std::io::stderr());
-    let inherit = match choice {
-        StdoutChoice::Inherit => true,
-        StdoutChoice::Pipe => false,
-        StdoutChoice::Auto => stdout.is_terminal() && !is_for_machines(command),
+    let pipes_stdout = match out {
+        StreamChoice::Inherit => false,
+        StreamChoice::Pipe => true,
+        StreamChoice::Auto => !stdout.is_terminal() || is_for_machines(command),
     };
-    if inherit {
-        return Ok((Output::Inherited, None));
-    }
-    let (read, write) = pump::large_pipe()?;
     // A terminal may be both and yet stderr stays on it: what is said there is for the person in front of it.
     let one_file = !stderr.is_terminal() && same_file(stdout.as_fd(), stderr.as_fd());
-    let for_stderr = if one_file { Some(write.try_clone()?) } else { None };
-    Ok((Output::Piped { stdout: write, stderr: for_stderr }, Some(read)))
+    let pipes_stderr = match err {
+        StreamChoice::Inherit => false,
+        StreamChoice::Pipe => true,
+        StreamChoice::Auto => !stderr.is_terminal() && (pipes_stdout || !one_file),
+    };
+    let mut streams = Streams::default();
+    if pipes_stdout {
+        let (read, write) = pump::large_pipe()?;
+        (streams.stdout, streams.child.stdout) = (Some(read), Some(write));
+    }
+    match &streams.child.stdout {
+        Some(shared) if pipes_stderr && one_file => streams.child.stderr = Some(shared.try_clone()?),
+        _ if pipes_stderr => {
+            let (read, write) = pump::large_pipe()?;
+            (streams.stderr, streams.child.stderr) = (Some(read), Some(write));
+        }
+        _ => {}
+    }
+    Ok(streams)
 }
 
 fn same_file(one: impl AsFd, other: impl AsFd) -> bool {

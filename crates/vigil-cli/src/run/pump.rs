@@ -1,9 +1,10 @@
 //! Passes a child's output on: byte for byte, as it arrives, and first of all.
 //!
-//! One thread reads what the child writes into our pipe and writes it to our stdout before anybody looks at it.
-//! While the observer wants the bytes it gets each buffer afterwards through the [`Tap`]; once it says that this
-//! is no agent's output, pipe and stdout are joined in the kernel (`splice`) where they can be. So they are while
-//! more comes than can be observed, and only the end is kept for the observer (see [`super::aside`]).
+//! One thread reads what the child writes into our pipe and writes it to our stdout before anybody looks at it;
+//! another does the same for stderr where that is a pipe of its own. While the observer wants the bytes it gets each
+//! buffer afterwards through the [`Tap`]; once it says that this is no agent's output, pipe and stdout are joined in
+//! the kernel (`splice`) where they can be, and only the end is kept for it (see [`super::aside`]). So it is while
+//! more comes than can be observed.
 //!
 //! What ends it:
 //! - the pipe's end, when the child and everyone it gave the pipe to have closed it;
@@ -13,7 +14,7 @@
 //!   [`GRACE`] more, then the pipe is handed back open ([`Ended::LeftOpen`]).
 
 use super::aside::Aside;
-use super::tap::{ClosesTap, Pace, Tap};
+use super::tap::{ClosesTap, Pace, Tap, Wants};
 use crate::system;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::FileType;
@@ -25,6 +26,11 @@ use std::time::{Duration, Instant};
 pub(crate) const GRACE: Duration = Duration::from_millis(200);
 /// What our pipe holds, where the system allows: 1 MiB.
 const PIPE_BYTES: usize = 1 << 20;
+
+/// So much output waiting is not the end of it: 256 KiB.
+const MUCH_BYTES: usize = 256 << 10;
+/// What may be the end of it, if nothing follows: 64 KiB.
+const LAST_BYTES: usize = 64 << 10;
 
 /// After so long a pause in output that was skipped, its end is observed: 100 ms.
 const CALM: Duration = Duration::from_millis(100);
@@ -169,17 +175,17 @@ impl Pump<'_> {
     /// Passes on what is there; 0 means the pipe's end.
     fn pass_some(&mut self) -> rustix::io::Result<usize> {
         while self.splices {
-            let passed = if !self.tap.is_watched() {
-                self.splice(PIPE_BYTES)
-            } else {
-                match self.tap.pace() {
+            let passed = match self.tap.wants() {
+                Wants::Nothing => self.splice(PIPE_BYTES),
+                Wants::Tail => self.pass_towards_the_end(),
+                Wants::All => match self.tap.pace() {
                     Pace::Overtaken => self.pass_by(),
                     Pace::CaughtUp => {
                         self.observe_what_was_kept();
                         break;
                     }
                     Pace::KeepsUp => break,
-                }
+                },
             };
             match passed {
                 Err(Errno::INTR) => {}
@@ -194,10 +200,24 @@ impl Pump<'_> {
             Ok(length) => length,
         };
         let written = write_all(self.sink, &self.buffer[..length]);
-        if self.tap.is_watched() {
+        if self.tap.wants() != Wants::Nothing {
             self.tap.give(&mut self.buffer, length, system::now());
         }
         written.map(|()| length)
+    }
+
+    /// Passes on output of which the end alone is wanted. While much is waiting all of it but the last
+    /// [`LAST_BYTES`] goes on without a look: more comes after it.
+    fn pass_towards_the_end(&mut self) -> rustix::io::Result<usize> {
+        let waiting = usize::try_from(rustix::io::ioctl_fionread(&self.source).unwrap_or(0)).unwrap_or(usize::MAX);
+        if waiting < MUCH_BYTES {
+            return self.pass_by();
+        }
+        let passed = self.splice(waiting - LAST_BYTES)?;
+        if let Some(aside) = &mut self.aside {
+            aside.forget(passed);
+        }
+        Ok(passed)
     }
 
     /// Passes on what comes faster than it can be observed, and keeps its end. An error means that nothing was
@@ -260,7 +280,7 @@ impl Pump<'_> {
     /// Nothing can be written any more: the observer still gets what the child had written before.
     fn observe_the_rest(&mut self) {
         let mut left = rustix::io::ioctl_fionread(&self.source).unwrap_or(0);
-        while left > 0 && self.tap.is_watched() {
+        while left > 0 && self.tap.wants() != Wants::Nothing {
             match retry(|| rustix::io::read(&self.source, self.buffer.as_mut_slice())) {
                 Ok(0) | Err(_) => return,
                 Ok(length) => {
@@ -305,7 +325,7 @@ fn is_pipe(fd: BorrowedFd<'_>) -> bool {
 /// closed pipe and whoever waits for the end of our stdout gets all of it.
 pub(crate) fn pass_on_standard_input() {
     let tap = Tap::new();
-    tap.stop_watching();
+    tap.want(Wants::Nothing);
     let Ok(source) = std::io::stdin().as_fd().try_clone_to_owned() else { return };
     let Ok((never, _held_open)) = std::io::pipe() else { return };
     let _ended = pass_on(source, std::io::stdout().as_fd(), never.as_fd(), &tap);

@@ -5,17 +5,19 @@
 //! before), until the queue is half empty; the count is told as a gap where it happened. The last
 //! [`TAIL_BYTES`] are kept aside while skipping: an agent's last line holds its totals. As long as more comes than
 //! can be observed, observing rests between chunks: it would miss most of it anyway and take the cores that pass
-//! it on.
+//! it on. The queue of stderr holds [`STDERR_QUEUE_BYTES`] and is never waited for.
 
 use crate::system;
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use vigil_core::fact::UnixNanos;
 
 /// What the queue holds at most: 8 MiB of output.
 pub(crate) const QUEUE_BYTES: usize = 8 << 20;
+/// What the queue of stderr holds at most: 1 MiB.
+pub(crate) const STDERR_QUEUE_BYTES: usize = 1 << 20;
 /// How long the pump waits for the observer at most, over the whole run: 100 ms.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(100);
 /// How much of what came last is kept while skipping, at least: 256 KiB.
@@ -96,6 +98,18 @@ pub(crate) enum Pace {
     CaughtUp,
 }
 
+/// What the observer wants of what comes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[repr(u8)]
+pub(crate) enum Wants {
+    /// Nothing.
+    Nothing,
+    /// What came last, once it is quiet or ends.
+    Tail,
+    /// Everything.
+    All,
+}
+
 /// The queue. One thread gives, one takes.
 pub(crate) struct Tap {
     state: Mutex<State>,
@@ -103,24 +117,32 @@ pub(crate) struct Tap {
     room: Condvar,
     /// Nothing comes any more: there is no reason to rest.
     ended: Condvar,
-    unwatched: AtomicBool,
+    /// A [`Wants`].
+    wants: AtomicU8,
     capacity: usize,
+    patience: Duration,
 }
 
 impl Tap {
     /// An empty queue of [`QUEUE_BYTES`].
     pub(crate) fn new() -> Self {
-        Self::with_capacity(QUEUE_BYTES)
+        Self::with_capacity(QUEUE_BYTES, PATIENCE)
     }
 
-    fn with_capacity(capacity: usize) -> Self {
+    /// An empty queue of [`STDERR_QUEUE_BYTES`] that is never waited for.
+    pub(crate) fn for_stderr() -> Self {
+        Self::with_capacity(STDERR_QUEUE_BYTES, Duration::ZERO)
+    }
+
+    fn with_capacity(capacity: usize, patience: Duration) -> Self {
         Self {
             state: Mutex::default(),
             arrived: Condvar::new(),
             room: Condvar::new(),
             ended: Condvar::new(),
-            unwatched: AtomicBool::new(false),
+            wants: AtomicU8::new(Wants::All as u8),
             capacity,
+            patience,
         }
     }
 
@@ -146,9 +168,9 @@ impl Tap {
         state.given += 1;
         let size = chunk.buffer.len();
         if state.skipping.is_none() {
-            while state.held + size > self.capacity && state.waited < PATIENCE {
+            while state.held + size > self.capacity && state.waited < self.patience {
                 let began = system::instant();
-                let left = PATIENCE.saturating_sub(state.waited);
+                let left = self.patience.saturating_sub(state.waited);
                 state = self.room.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
                 state.waited += began.elapsed();
             }
@@ -226,14 +248,18 @@ impl Tap {
         self.ended.notify_one();
     }
 
-    /// The observer says that it learns nothing from this output: the pump need not give any more of it.
-    pub(crate) fn stop_watching(&self) {
-        self.unwatched.store(true, Ordering::Relaxed);
+    /// The observer says what it wants from now on.
+    pub(crate) fn want(&self, wants: Wants) {
+        self.wants.store(wants as u8, Ordering::Relaxed);
     }
 
-    /// Whether the observer still wants the output.
-    pub(crate) fn is_watched(&self) -> bool {
-        !self.unwatched.load(Ordering::Relaxed)
+    /// What the observer wants.
+    pub(crate) fn wants(&self) -> Wants {
+        match self.wants.load(Ordering::Relaxed) {
+            0 => Wants::Nothing,
+            1 => Wants::Tail,
+            _ => Wants::All,
+        }
     }
 }
 
@@ -312,7 +338,7 @@ mod tests {
 
     #[test]
     fn a_full_queue_waits_once_and_then_skips_all_but_the_end_and_counts_it() {
-        let tap = Tap::with_capacity(8);
+        let tap = Tap::with_capacity(8, PATIENCE);
         give(&tap, b"aaaa");
         give(&tap, b"bbbb");
         let began = Instant::now();
@@ -340,7 +366,7 @@ mod tests {
 
     #[test]
     fn a_queue_that_was_full_takes_again_once_it_is_half_empty() {
-        let tap = Tap::with_capacity(8);
+        let tap = Tap::with_capacity(8, PATIENCE);
         for bytes in [b"aaaa", b"bbbb", b"cccc"] {
             give(&tap, bytes);
         }
@@ -356,7 +382,7 @@ mod tests {
 
     #[test]
     fn what_was_kept_aside_is_observed_when_nothing_more_comes() {
-        let tap = Tap::with_capacity(8);
+        let tap = Tap::with_capacity(8, PATIENCE);
         for bytes in [b"aaaa", b"bbbb", b"cccc"] {
             give(&tap, bytes);
         }
@@ -369,7 +395,7 @@ mod tests {
 
     #[test]
     fn what_is_skipped_elsewhere_counts_and_makes_what_was_kept_old() {
-        let tap = Tap::with_capacity(8);
+        let tap = Tap::with_capacity(8, PATIENCE);
         for bytes in [b"aaaa", b"bbbb", b"cccc"] {
             give(&tap, bytes);
         }

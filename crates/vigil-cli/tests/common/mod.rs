@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail as tests do")]
 #![allow(clippy::disallowed_methods, reason = "tests measure time and start threads")]
 
+pub(crate) mod collector;
+
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -147,6 +149,19 @@ pub(crate) fn spans(folder: &Path) -> Vec<serde_json::Value> {
         .flat_map(|request| list(&request, "resourceSpans"))
         .flat_map(|resource| list(&resource, "scopeSpans"))
         .flat_map(|scope| list(&scope, "spans"))
+        .collect()
+}
+
+/// Every log record in `logs.jsonl` that is this event; none where there is no such file.
+pub(crate) fn events(folder: &Path, name: &str) -> Vec<serde_json::Value> {
+    let text = fs::read_to_string(folder.join("logs.jsonl")).unwrap_or_default();
+    let list = |value: &serde_json::Value, name: &str| value[name].as_array().cloned().unwrap_or_default();
+    text.lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+        .flat_map(|request| list(&request, "resourceLogs"))
+        .flat_map(|resource| list(&resource, "scopeLogs"))
+        .flat_map(|scope| list(&scope, "logRecords"))
+        .filter(|record| record["eventName"] == name)
         .collect()
 }
 

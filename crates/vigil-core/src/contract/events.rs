@@ -73,7 +73,13 @@ events! {
     attributes: &[
         DOWNSTREAM_PROVIDER, DOWNSTREAM_OPERATION, DOWNSTREAM_SCOPE, DOWNSTREAM_RETRY_AFTER_MS, DOWNSTREAM_LIMIT,
         DOWNSTREAM_REMAINING, DOWNSTREAM_RESET_AT, HTTP_RESPONSE_STATUS_CODE, VIGIL_THROTTLE_OUTCOME, VIGIL_THROTTLE_RULE,
+        VIGIL_THROTTLE_COUNT, VIGIL_THROTTLE_WAIT_MS,
     ];
+
+    /// What limit headers leave of one limit. Feeds the gauge and is not handed on: no record of it leaves.
+    Headroom = "vigil.throttle.headroom", Debug, Source::Vigil,
+    required: &[DOWNSTREAM_SERVICE, DOWNSTREAM_PROVIDER, DOWNSTREAM_SCOPE, VIGIL_THROTTLE_REMAINING_RATIO],
+    attributes: &[];
 
     /// A model call failed for good: API error, rate limit, model error, timeout.
     ClientException = "gen_ai.client.operation.exception", Warn, Source::GenAi,
@@ -119,6 +125,24 @@ events! {
     ModeTransition = "vigil.mode.transition", Info, Source::Seed("L3"),
     required: &[LIFE_MODE_FROM, LIFE_MODE_TO],
     attributes: &[AUTONOMIC_ECONOMIC_MODE, LIFE_LOOP_PHASE];
+
+    /// The agent changed how freely it spends.
+    EconomicModeTransition = "vigil.economic_mode.transition", Info, Source::Vigil,
+    required: &[AUTONOMIC_ECONOMIC_MODE_FROM, AUTONOMIC_ECONOMIC_MODE_TO],
+    attributes: &[LIFE_LOOP_PHASE];
+
+    /// A budget is running low.
+    BudgetLow = "vigil.budget.low", Warn, Source::Vigil,
+    required: &[VIGIL_BUDGET_KIND],
+    attributes: &[
+        VIGIL_BUDGET_LIMIT, LIFE_BUDGET_TOKENS_REMAINING, LIFE_BUDGET_COST_REMAINING_USD, LIFE_BUDGET_TIME_REMAINING_MS,
+        LIFE_BUDGET_TOOL_CALLS_REMAINING,
+    ];
+
+    /// A model without a price is used although money is limited: the money that is left is less than it says.
+    BudgetUnpriced = "vigil.budget.unpriced", Warn, Source::Vigil,
+    required: &[GEN_AI_REQUEST_MODEL],
+    attributes: &[];
 
     /// A budget is used up.
     BudgetExhausted = "vigil.budget.exhausted", Error, Source::Vigil,

@@ -222,6 +222,8 @@ metrics! {
     BudgetToolCallsRemaining = "life.budget.tool_calls_remaining", "{tool_call}", Gauge, Int, Source::Seed("L10"), AGENT;
     /// Changes of the operating mode.
     ModeTransitions = "life.mode.transitions", "{transition}", Counter, Int, Source::Seed("L10"), &[LIFE_MODE_FROM, LIFE_MODE_TO, GEN_AI_AGENT_NAME];
+    /// Changes of the economic mode.
+    EconomicModeTransitions = "autonomic.economic_mode.transitions", "{transition}", Counter, Int, Source::Vigil, &[AUTONOMIC_ECONOMIC_MODE_FROM, AUTONOMIC_ECONOMIC_MODE_TO, GEN_AI_AGENT_NAME];
     /// Evaluations made.
     EvaluationCount = "life.eval.count", "{evaluation}", Counter, Int, Source::Seed("L10"), &[GEN_AI_EVALUATION_NAME, LIFE_EVAL_EVALUATOR, LIFE_EVAL_LABEL, LIFE_EVAL_LAYER, LIFE_EVAL_TIMING];
     /// Scores of evaluations.

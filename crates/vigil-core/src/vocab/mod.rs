@@ -11,6 +11,7 @@ mod agent;
 mod error_type;
 mod genai;
 mod record;
+mod throttle;
 mod word;
 
 pub use agent::{CircuitState, EconomicMode, EvaluationTiming, Health, OperatingMode, Phase, RiskLevel};
@@ -20,7 +21,10 @@ pub use record::{
     AgentKind, BudgetKind, CapabilityError, Decision, Originator, OutcomeWord, Severity, ThrottleClass,
     ThrottleOutcome, UsageSource,
 };
-pub use word::{MAX_WORD_BYTES, UnknownWord, sanitise};
+pub use throttle::{
+    Blocked, DownstreamOperation, EvidenceKind, LimitScope, ProviderCode, Service, ServiceCategory, ThrottleRule,
+};
+pub use word::{MAX_WORD_BYTES, UnknownWord, is_word, sanitise};
 
 #[cfg(test)]
 mod tests;

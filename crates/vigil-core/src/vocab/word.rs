@@ -25,6 +25,11 @@ pub(crate) const fn is_word_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b':' | b'-' | b'/')
 }
 
+/// Whether `text` is one word of letters, digits and `_.:-/`, at most [`MAX_WORD_BYTES`] long, or empty.
+pub fn is_word(text: &str) -> bool {
+    text.len() <= MAX_WORD_BYTES && text.bytes().all(is_word_byte)
+}
+
 /// `text` if it is one word of letters, digits and `_.:-/`, at most [`MAX_WORD_BYTES`] long; otherwise nothing.
 ///
 /// For codes and names from outside that go where a low-cardinality word is expected. A text with anything else
@@ -32,7 +37,7 @@ pub(crate) const fn is_word_byte(byte: u8) -> bool {
 /// know whether the word means anything.
 pub fn sanitise(text: &str) -> String {
     let word = text.trim();
-    if word.len() <= MAX_WORD_BYTES && word.bytes().all(is_word_byte) { word.to_owned() } else { String::new() }
+    if is_word(word) { word.to_owned() } else { String::new() }
 }
 
 /// A closed vocabulary: a `Copy` enum whose variants each have one word.

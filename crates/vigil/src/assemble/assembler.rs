@@ -16,6 +16,7 @@ use crate::record::Recorder;
 use crate::record::format::{Record, read};
 use crate::settings::Settings;
 use crate::span::RemoteParent;
+use crate::vitals::{SLOW_AFTER, Tracker};
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
@@ -39,8 +40,9 @@ pub(crate) enum Command {
     Assemble { reply: Sender<()> },
     /// Send everything recorded before this, and wait for delivery until the deadline.
     Flush { deadline: Instant, reply: Sender<bool> },
-    /// Close what is open, send everything, and answer with the receipt by the deadline.
-    Shutdown { deadline: Instant, reply: Sender<Receipt> },
+    /// Close what is open, send everything, and answer with the receipt by the deadline. What is in a spool is waited
+    /// for when `wait` says so.
+    Shutdown { deadline: Instant, wait: bool, reply: Sender<Receipt> },
 }
 
 /// How the rest of the crate talks to the assembler.
@@ -79,6 +81,7 @@ pub(crate) struct Assembler {
     spare: Attributes,
     told_loss: u64,
     told_loss_at: Option<UnixNanos>,
+    vitals: Tracker,
 }
 
 impl Assembler {
@@ -88,6 +91,7 @@ impl Assembler {
         settings: &Settings,
         originator: Originator,
         outputs: Outputs,
+        vitals: Tracker,
     ) -> Self {
         let now = recorder.clock.now();
         Self {
@@ -108,6 +112,7 @@ impl Assembler {
             spare: Attributes::new(),
             told_loss: 0,
             told_loss_at: None,
+            vitals,
         }
     }
 
@@ -127,8 +132,8 @@ impl Assembler {
                         // The caller may have stopped waiting.
                         reply.send(self.flush(deadline)).ok();
                     }
-                    Command::Shutdown { deadline, reply } => {
-                        reply.send(self.shutdown(deadline)).ok();
+                    Command::Shutdown { deadline, wait, reply } => {
+                        reply.send(self.shutdown(deadline, wait)).ok();
                         return;
                     }
                 }
@@ -161,6 +166,15 @@ impl Assembler {
             self.outputs.metrics(series, now);
         }
         self.outputs.send_due(now);
+        self.show_vitals(now);
+    }
+
+    fn show_vitals(&mut self, now: UnixNanos) {
+        if self.vitals.is_due(now) {
+            self.vitals.lost(self.outputs.lost());
+        }
+        let clock = &self.recorder.clock;
+        self.vitals.show(now, self.joiner.glance(clock.ticks(), clock.anchor(), SLOW_AFTER));
     }
 
     /// Takes in records of one lane, in order.
@@ -195,7 +209,7 @@ impl Assembler {
 
     fn happened(&mut self, mut event: EventData<'_>, now: UnixNanos) {
         if let Some(span) = event.span {
-            self.joiner.note_event(span.span_id, event.kind == EventKind::Retry, &mut event.attributes);
+            self.joiner.note_event(span.span_id, event.kind, &mut event.attributes);
         }
         self.event(event, now);
     }
@@ -203,12 +217,18 @@ impl Assembler {
     fn finish(&mut self, span: SpanId, anchor: Anchor, now: UnixNanos) {
         let Some(open) = self.joiner.take(span) else { return };
         let mut span = open.span(anchor, std::mem::take(&mut self.spare));
+        if self.recorder.replay {
+            span.attributes.set(attr::VIGIL_REPLAY, true);
+        }
         let below = open.rollup.as_deref();
         let call = complete::joined(&mut span, below, &mut self.rates, self.originator);
-        self.joiner.roll_up(&span, below, call.as_ref());
+        self.joiner.roll_up(&span, open.counted, below, call.as_ref());
         let exception = complete::exception_of(&span);
         let own = below.map(|below| below.own).unwrap_or_default();
         derive::span(&mut self.series, &span, Some(own), call.as_ref().map(|call| call.usage), self.compat);
+        if !self.recorder.replay {
+            self.vitals.span(&span);
+        }
         self.hand_on(&mut span, Place { depth: open.depth, number: open.number, sampled: open.sampled }, now);
         if let Some(exception) = exception {
             self.event(exception, now);
@@ -228,7 +248,18 @@ impl Assembler {
 
     fn event(&mut self, mut event: EventData<'_>, now: UnixNanos) {
         event.attributes.set_absent(attr::VIGIL_ORIGINATOR, Some(self.originator.as_str()));
+        if self.recorder.replay {
+            event.attributes.set(attr::VIGIL_REPLAY, true);
+        }
         derive::event(&mut self.series, &event);
+        if !self.recorder.replay {
+            let retried = event.span.filter(|_| event.kind == EventKind::Retry);
+            let provider = retried.and_then(|span| self.joiner.provider_of(span.span_id));
+            self.vitals.event(&event, provider.as_deref());
+        }
+        if event.kind == EventKind::Headroom {
+            return;
+        }
         privacy::event(&mut event, self.gate);
         self.outputs.event(&event, now);
     }
@@ -247,6 +278,9 @@ impl Assembler {
                 let depth = self.foreign.remove(&span.context.span_id).or(below).unwrap_or(0);
                 complete::common(&mut span, self.originator);
                 derive::span(&mut self.series, &span, None, None, self.compat);
+                if !self.recorder.replay {
+                    self.vitals.span(&span);
+                }
                 let inherited = self.parent.filter(|parent| parent.context.trace_id == span.context.trace_id);
                 let sampled = self.recorder.sampler.keep(span.context.trace_id, inherited.map(|parent| parent.sampled));
                 self.hand_on(&mut span, Place { depth, number: u64::MAX, sampled }, now);
@@ -315,7 +349,7 @@ impl Assembler {
         self.outputs.delivery().is_none_or(|delivery| delivery.flush(left))
     }
 
-    fn shutdown(&mut self, deadline: Instant) -> Receipt {
+    fn shutdown(&mut self, deadline: Instant, wait: bool) -> Receipt {
         self.recorder.close();
         self.round();
         self.round();
@@ -326,7 +360,11 @@ impl Assembler {
             self.finish(span, anchor, now);
         }
         self.tell_loss(now, true);
-        let left = self.send_all(now, deadline);
+        let mut left = self.send_all(now, deadline);
+        if let Some(delivery) = self.outputs.delivery().filter(|delivery| wait && delivery.has_spool()) {
+            delivery.flush(left);
+            left = deadline.saturating_duration_since(monotonic());
+        }
         let destinations: Vec<DestinationReceipt> =
             self.outputs.take_delivery().map(|delivery| delivery.shutdown(left)).unwrap_or_default();
         let refused = &self.recorder.refused;

@@ -4,8 +4,8 @@ use super::derive::{outcome_word, tool_status};
 use super::rollup::{CallCost, Rates, Rollup};
 use std::str::FromStr;
 use vigil_core::contract::{EventKind, SpanKind, attr};
-use vigil_core::fact::{EventData, Outcome, SpanData};
-use vigil_core::vocab::{ErrorType, Operation, Originator, Severity, ToolStatus};
+use vigil_core::fact::{AttributeSet, EventData, Outcome, SpanData};
+use vigil_core::vocab::{DownstreamOperation, ErrorType, Operation, Originator, Severity, ToolStatus};
 
 /// Fills in what follows from the span itself: the outcome of a tool from its status and the other way
 /// round, the cost of a call, an agent's sums. Answers with what the call cost, if it was one.
@@ -31,6 +31,9 @@ pub(crate) fn joined<'a>(
     let call = CallCost::of(span, rates);
     if let Some(call) = &call {
         call.cost.set_on(&mut span.attributes);
+    }
+    if let Some(retries) = span.attributes.int(attr::VIGIL_RETRY_COUNT).filter(|_| span.kind == SpanKind::Chat) {
+        span.attributes.set(attr::LIFE_RELIABILITY_RETRY_COUNT, retries);
     }
     if span.kind == SpanKind::Agent {
         match below {
@@ -59,6 +62,26 @@ pub(crate) fn default_operation(kind: SpanKind) -> Option<&'static str> {
     let def = kind.def();
     let usual = def.operation.filter(|operation| *operation != Operation::UNKNOWN.as_str());
     usual.filter(|_| def.required.contains(&attr::GEN_AI_OPERATION_NAME))
+}
+
+/// What was being done when a service throttled, by the span it happened in. Whoever watches HTTP knows no more than
+/// that.
+pub(crate) fn operation_of_throttled(attributes: &mut AttributeSet<'_>, kind: SpanKind) {
+    let said = attributes.str(attr::DOWNSTREAM_OPERATION);
+    if said.is_some_and(|said| said != DownstreamOperation::HttpRequest.as_str()) {
+        return;
+    }
+    let operation = match kind {
+        SpanKind::Chat => DownstreamOperation::Chat,
+        SpanKind::Embeddings => DownstreamOperation::Embeddings,
+        SpanKind::Tool => DownstreamOperation::Tool,
+        SpanKind::Capability => DownstreamOperation::Capability,
+        SpanKind::McpRequest => DownstreamOperation::McpRequest,
+        _ if said.is_some() => return,
+        SpanKind::Agent => DownstreamOperation::AgentRun,
+        _ => DownstreamOperation::Other,
+    };
+    attributes.set(attr::DOWNSTREAM_OPERATION, operation);
 }
 
 /// The conventions' event for a model call that failed for good.

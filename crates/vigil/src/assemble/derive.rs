@@ -3,15 +3,18 @@
 use super::rollup::Own;
 use super::series::{Series, SeriesAt};
 use vigil_core::contract::{EventKind, Metric, SpanKind, attr};
-use vigil_core::fact::{AnyValue, EventData, Outcome, SpanData};
+use vigil_core::fact::{AnyValue, AttributeSet, EventData, Outcome, SpanData};
 use vigil_core::usage::Usage;
-use vigil_core::vocab::{Modality, OutcomeWord, ToolStatus};
+use vigil_core::vocab::{Modality, OutcomeWord, ThrottleOutcome, ToolStatus};
 
 /// Takes `span` into the metrics. `own` are an agent's calls without those of agents below it, where they were
 /// counted, `usage` what a model call used, where that was read already; `compat` also feeds the deprecated metrics.
 pub(crate) fn span(series: &mut Series, span: &SpanData<'_>, own: Option<Own>, usage: Option<Usage>, compat: bool) {
     let seconds = span.duration().as_secs_f64();
     let at = &span.attributes;
+    if is_replay(at) {
+        return;
+    }
     let mut series = series.at(at);
     let mut one = |metric: Metric, value: f64| series.record(metric, None, value);
     match span.kind {
@@ -83,16 +86,14 @@ pub(crate) fn span(series: &mut Series, span: &SpanData<'_>, own: Option<Own>, u
 
 /// Takes `event` into the metrics.
 pub(crate) fn event(series: &mut Series, event: &EventData<'_>) {
-    let counted =
-        [EventKind::ModeTransition, EventKind::EvaluationResult, EventKind::Retry, EventKind::DownstreamRateLimit];
-    if !counted.contains(&event.kind) {
+    let at = &event.attributes;
+    if is_replay(at) {
         return;
     }
-    let at = &event.attributes;
-    let mut series = series.at(at);
-    let mut one = |metric: Metric, value: f64| series.record(metric, None, value);
+    let mut one = |metric: Metric, value: f64| series.at(at).record(metric, None, value);
     match event.kind {
         EventKind::ModeTransition => one(Metric::ModeTransitions, 1.0),
+        EventKind::EconomicModeTransition => one(Metric::EconomicModeTransitions, 1.0),
         EventKind::EvaluationResult => {
             one(Metric::EvaluationCount, 1.0);
             if let Some(AnyValue::Double(score)) = at.get(attr::GEN_AI_EVALUATION_SCORE_VALUE) {
@@ -100,9 +101,31 @@ pub(crate) fn event(series: &mut Series, event: &EventData<'_>) {
             }
         }
         EventKind::Retry => one(Metric::Retries, 1.0),
-        EventKind::DownstreamRateLimit => one(Metric::ThrottleEvents, 1.0),
+        EventKind::DownstreamRateLimit => {
+            one(Metric::ThrottleEvents, at.int(attr::VIGIL_THROTTLE_COUNT).map_or(1.0, |count| count.max(1) as f64));
+            if let Some(wait_ms) = throttle_wait_ms(at) {
+                one(Metric::ThrottleWait, wait_ms as f64 / 1e3);
+            }
+        }
+        EventKind::Headroom => {
+            if let Some(AnyValue::Double(ratio)) = at.get(attr::VIGIL_THROTTLE_REMAINING_RATIO) {
+                one(Metric::ThrottleRemainingRatio, *ratio);
+            }
+        }
         _ => {}
     }
+}
+
+/// How long is waited because of a throttling: as it was said, or as the service asked where it was waited at all.
+fn throttle_wait_ms(at: &AttributeSet<'_>) -> Option<i64> {
+    let waits = [ThrottleOutcome::Retried, ThrottleOutcome::Waited].map(ThrottleOutcome::as_str);
+    let waited = || at.str(attr::VIGIL_THROTTLE_OUTCOME).is_some_and(|outcome| waits.contains(&outcome));
+    at.int(attr::VIGIL_THROTTLE_WAIT_MS).or_else(|| at.int(attr::DOWNSTREAM_RETRY_AFTER_MS).filter(|_| waited()))
+}
+
+/// Whether this was done before: it was counted then.
+pub(crate) fn is_replay(at: &AttributeSet<'_>) -> bool {
+    at.get(attr::VIGIL_REPLAY) == Some(&AnyValue::Bool(true))
 }
 
 /// The conventions count every call, with 0 for what the provider did not say.

@@ -3,7 +3,7 @@
 //! A span's records wait here as they are, one after the other, until it is finished; then they are read once.
 //!
 //! Most spans are *alone*: all their records, and the starts of all spans below them, are in one lane, in order. They
-//! are finished when their end is read. Records of any other span may sit in the lanes of several threads, and lanes
+//! are finished when their end is read, if the starts of all above them were read before. Records of any other span may sit in the lanes of several threads, and lanes
 //! are drained one after the other, so an end can be seen before a set that was made earlier. The rule there: a
 //! record that was made before another is drained at most one round later. Such a span is therefore finished
 //! after the round that follows the one its end was seen in, and a set or end without its start waits one round
@@ -12,14 +12,16 @@
 
 use super::rollup::{CallCost, Rollup};
 use crate::clock::{Anchor, Ticks};
-use crate::record::format::{Attrs, EndedAs, FLAG_SAMPLED, Record, read};
+use crate::record::format::{Attrs, EndedAs, FLAG_REMOTE, FLAG_SAMPLED, Record, read};
+use crate::vitals::{Glance, SLOW_MAX, SlowCall};
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
+use std::str::FromStr;
 use std::sync::Arc;
-use vigil_core::contract::{SpanKind, attr};
+use vigil_core::contract::{EventKind, SpanKind, attr};
 use vigil_core::fact::{AnyValue, AttributeSet, Outcome, SpanData, SpanStart, Text};
 use vigil_core::id::{SpanContext, SpanId};
-use vigil_core::vocab::ErrorType;
+use vigil_core::vocab::{ErrorType, Phase};
 
 /// How far up parents are followed.
 const DEPTH_MAX: usize = 256;
@@ -43,6 +45,10 @@ pub(crate) struct Open {
     pub(crate) number: u64,
     /// Spans below it that have begun and not been finished.
     below: u32,
+    /// Whether it is among those of its parent.
+    pub(crate) counted: bool,
+    /// Whether every span above it was open when its start was read. One that is not must wait for theirs.
+    rooted: bool,
     retries: u32,
     start: Ticks,
     end: Ticks,
@@ -117,12 +123,13 @@ impl Joiner {
                 records.extend_from_slice(target.as_bytes());
                 records.extend_from_slice(attributes.0);
                 let above = parent.and_then(|parent| self.open.get_mut(&parent));
-                let (depth, names) = match above {
+                let counted = above.is_some();
+                let (depth, names, rooted) = match above {
                     Some(above) => {
                         above.below += 1;
-                        (above.depth.saturating_add(1), above.names.clone())
+                        (above.depth.saturating_add(1), above.names.clone(), above.rooted)
                     }
-                    None => (0, None),
+                    None => (0, None, parent.is_none() || flags & FLAG_REMOTE != 0),
                 };
                 let open = Open {
                     context: SpanContext { trace_id: trace, span_id: span },
@@ -134,6 +141,8 @@ impl Joiner {
                     depth,
                     number: self.started,
                     below: 0,
+                    counted,
+                    rooted,
                     retries: 0,
                     start: time,
                     end: time,
@@ -159,7 +168,7 @@ impl Joiner {
                         EndedAs::Cancelled => Outcome::Cancelled,
                     };
                     open.ended = true;
-                    if alone && open.below == 0 {
+                    if alone && open.below == 0 && open.rooted {
                         return Applied::Finished(span);
                     }
                     self.ended_now.push(span);
@@ -261,9 +270,16 @@ impl Joiner {
     }
 
     /// Adds what a finished span amounts to, itself and below, to its parent.
-    pub(crate) fn roll_up(&mut self, span: &SpanData<'_>, below: Option<&Rollup>, call: Option<&CallCost<'_>>) {
+    /// `counted` says whether the parent waited for it.
+    pub(crate) fn roll_up(
+        &mut self,
+        span: &SpanData<'_>,
+        counted: bool,
+        below: Option<&Rollup>,
+        call: Option<&CallCost<'_>>,
+    ) {
         let Some(above) = span.parent.and_then(|parent| self.open.get_mut(&parent)) else { return };
-        above.below = above.below.saturating_sub(1);
+        above.below = above.below.saturating_sub(u32::from(counted));
         if below.is_some() || Rollup::counts(span.kind) {
             let rollup = above.rollup.get_or_insert_default();
             if let Some(below) = below {
@@ -280,11 +296,14 @@ impl Joiner {
 
     /// Notes an event on the span it happened in: a try that is made again is counted there, and the event is told
     /// with the agent's name and session.
-    pub(crate) fn note_event(&mut self, span: SpanId, is_retry: bool, attributes: &mut AttributeSet<'_>) {
+    pub(crate) fn note_event(&mut self, span: SpanId, kind: EventKind, attributes: &mut AttributeSet<'_>) {
         let Some(open) = self.open.get_mut(&span) else { return };
-        if is_retry {
+        if kind == EventKind::Retry {
             open.retries += 1;
             open.rollup.get_or_insert_default().add_retry();
+        }
+        if kind == EventKind::DownstreamRateLimit {
+            super::complete::operation_of_throttled(attributes, open.kind);
         }
         if let Some(names) = &open.names {
             attributes.set_some(attr::GEN_AI_AGENT_NAME, names.agent.clone());
@@ -316,6 +335,45 @@ impl Joiner {
         started
     }
 
+    /// What is under way: the phase that started last, and calls that have taken `slow_after`.
+    pub(crate) fn glance(&self, now: Ticks, anchor: Anchor, slow_after: std::time::Duration) -> Glance {
+        let mut phase: Option<&Open> = None;
+        let mut slow: Vec<&Open> = Vec::new();
+        for open in self.open.values().filter(|open| !open.ended) {
+            match open.kind {
+                SpanKind::Phase if phase.is_none_or(|other| other.start < open.start) => phase = Some(open),
+                SpanKind::Chat
+                | SpanKind::Embeddings
+                | SpanKind::Tool
+                | SpanKind::McpRequest
+                | SpanKind::Capability
+                    if anchor.between(open.start, now) >= slow_after =>
+                {
+                    slow.push(open);
+                }
+                _ => {}
+            }
+        }
+        slow.sort_by_key(|open| open.start);
+        let call = |open: &&Open| SlowCall {
+            kind: open.kind,
+            target: open.target().to_owned().into(),
+            start: anchor.unix(open.start),
+        };
+        Glance {
+            phase: phase.and_then(|open| Some((Phase::from_str(open.target()).ok()?, anchor.unix(open.start)))),
+            slow: slow.iter().take(SLOW_MAX).map(call).collect(),
+        }
+    }
+
+    /// Whom an open model call asks.
+    pub(crate) fn provider_of(&self, span: SpanId) -> Option<String> {
+        let open = self.open.get(&span)?;
+        let mut set = AttributeSet::new();
+        open.attributes().apply(open.target(), &mut set);
+        set.str(attr::GEN_AI_PROVIDER_NAME).map(str::to_owned)
+    }
+
     #[cfg(test)]
     fn open_count(&self) -> usize {
         self.open.len()
@@ -342,6 +400,10 @@ impl Open {
         self.records.get(..self.target).and_then(|target| std::str::from_utf8(target).ok()).unwrap_or_default()
     }
 
+    fn attributes(&self) -> Attrs<'_> {
+        Attrs(self.records.get(self.target..).unwrap_or_default())
+    }
+
     /// The span as its records tell it, with what it inherits. `attributes` is an empty set to use the memory of.
     pub(crate) fn span<'a>(&'a self, anchor: Anchor, attributes: AttributeSet<'a>) -> SpanData<'a> {
         let (start, end) = anchor.unix_range(self.start, self.end);
@@ -357,7 +419,7 @@ impl Open {
             links: Vec::new(),
         };
         let set = &mut span.attributes;
-        Attrs(self.records.get(self.target..).unwrap_or_default()).apply(self.target(), set);
+        self.attributes().apply(self.target(), set);
         if let Some(AnyValue::Int(then)) = set.get(attr::GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK) {
             let then = Ticks(then.cast_unsigned());
             set.set(attr::GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK, anchor.between(self.start, then).as_secs_f64());

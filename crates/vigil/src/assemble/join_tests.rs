@@ -139,7 +139,7 @@ fn a_span_that_is_alone_is_finished_when_its_end_is_read() {
     assert_eq!(drain(&mut joiner, &bytes), [SpanId([2; 8])]);
     let done = take(&mut joiner, |_| vec![SpanId([2; 8])]);
     assert_eq!((done[0].span.attributes.int(attr::PROCESS_EXIT_CODE), done[0].span.end), (Some(3), UnixNanos(12)));
-    joiner.roll_up(&done[0].span, None, None);
+    joiner.roll_up(&done[0].span, true, None, None);
     assert_eq!(drain(&mut joiner, &buffer(|w| w.end_alone(1, 13))), [SpanId([1; 8])]);
 }
 
@@ -222,4 +222,53 @@ fn a_child_whose_start_is_drained_first_inherits_all_the_same() {
     let done = take(&mut joiner, |joiner| joiner.end_round());
     assert_eq!(done[0].span.attributes.str(attr::LIFE_SESSION_ID), Some("s"));
     assert_eq!((done[0].span.attributes.str(attr::GEN_AI_AGENT_NAME), done[0].depth), (Some("a"), 1));
+}
+
+#[test]
+fn a_child_that_is_alone_waits_for_the_start_of_a_parent_in_a_lane_not_read_yet() {
+    let mut joiner = Joiner::default();
+    let worker = buffer(|w| {
+        start(w, 2, Some(1), SpanKind::Phase, 11);
+        start(w, 3, Some(2), SpanKind::Tool, 12);
+        w.end_alone(3, 13);
+        w.end_alone(2, 14);
+    });
+    assert_eq!(drain(&mut joiner, &worker), [], "neither it nor what is below it");
+    let agent = buffer(|w| {
+        let session = [(attr::LIFE_SESSION_ID, ValueRef::Str("s"))];
+        let fields = StartFields {
+            trace: TraceId([9; 16]),
+            span: SpanId([1; 8]),
+            parent: SpanId([0; 8]),
+            kind: SpanKind::Agent,
+            flags: FLAG_SAMPLED,
+            time: Ticks(10),
+            target: "a",
+        };
+        w.put(&Start(fields, &session));
+    });
+    drain(&mut joiner, &agent);
+    joiner.end_round();
+    let done = take(&mut joiner, Joiner::end_round);
+    assert_eq!(done.iter().map(|done| done.depth).collect::<Vec<_>>(), [2, 1]);
+    assert!(done.iter().all(|done| done.span.attributes.str(attr::LIFE_SESSION_ID) == Some("s")));
+}
+
+#[test]
+fn a_span_below_one_of_another_process_does_not_wait_for_it() {
+    let mut joiner = Joiner::default();
+    let bytes = buffer(|w| {
+        let fields = StartFields {
+            trace: TraceId([9; 16]),
+            span: SpanId([1; 8]),
+            parent: SpanId([7; 8]),
+            kind: SpanKind::Agent,
+            flags: FLAG_SAMPLED | FLAG_REMOTE,
+            time: Ticks(10),
+            target: "a",
+        };
+        w.put(&Start(fields, &[]));
+        w.end_alone(1, 12);
+    });
+    assert_eq!(drain(&mut joiner, &bytes), [SpanId([1; 8])]);
 }

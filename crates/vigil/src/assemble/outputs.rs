@@ -1,15 +1,15 @@
 //! Where assembled work goes: the encoder and delivery, the log, and whoever watches in a test.
 
-use crate::deliver::Delivery;
+use crate::deliver::{Delivery, DestinationReceipt};
 use crate::encode::{BatchBuilder, EncodeOptions, MetricSeries, Resource, Signal, Temporality};
-use crate::log::Log;
+use crate::log::{CallLines, Log};
 use crate::settings::Settings;
 use crate::testing::Captured;
 use std::time::Duration;
 use vigil_core::fact::{EventData, SpanData, SpanStart, UnixNanos};
 
-/// A batch is sent when it has this many records, this many bytes, or is as old as the schedule delay.
-const BATCH_RECORDS: u32 = 2048;
+/// A batch is sent when it has as many records as the settings say, this many bytes, or is as old as the schedule
+/// delay.
 const BATCH_BYTES: usize = 512 << 10;
 
 /// What the outputs need to know of a span beside what it says.
@@ -27,10 +27,13 @@ pub(crate) struct Outputs {
     /// Since when each builder holds something.
     since: [Option<UnixNanos>; 3],
     unwanted: [bool; 3],
-    delay: Duration,
+    batch_records: [u32; 3],
+    delay: [Duration; 3],
+    span_links: usize,
     temporality: Temporality,
     delivery: Option<Delivery>,
     pub(crate) log: Option<Log>,
+    calls: Option<CallLines>,
     captured: Option<Captured>,
     /// Records handed on, and records the encoder could not take, by signal.
     pub(crate) recorded: [u64; 3],
@@ -49,6 +52,7 @@ impl Outputs {
         resource: &Resource,
         delivery: Option<Delivery>,
         log: Option<Log>,
+        calls: Option<CallLines>,
         captured: Option<Captured>,
     ) -> Self {
         let options = EncodeOptions {
@@ -60,10 +64,13 @@ impl Outputs {
             builders: Signal::ALL.map(|signal| BatchBuilder::new(signal, resource.clone(), options)),
             since: [None; 3],
             unwanted: settings.unwanted,
+            batch_records: settings.batch_records,
             delay: settings.schedule_delay,
+            span_links: settings.span_links,
             temporality: settings.temporality,
             delivery,
             log,
+            calls,
             captured,
             recorded: [0; 3],
             too_large: [0; 3],
@@ -84,6 +91,9 @@ impl Outputs {
         if let Some(log) = &mut self.log {
             log.span(span, place.depth);
         }
+        if let Some(calls) = &mut self.calls {
+            calls.span(span);
+        }
         if let Some(captured) = &self.captured {
             captured.span(span.to_record(), place.number);
         }
@@ -92,7 +102,14 @@ impl Outputs {
         }
         self.recorded[Signal::Traces.index()] += 1;
         if self.wants(Signal::Traces) {
-            let result = self.builders[Signal::Traces.index()].push_span(span);
+            let builder = &mut self.builders[Signal::Traces.index()];
+            let result = if span.links.len() > self.span_links {
+                let mut fewer = span.clone();
+                fewer.links.truncate(self.span_links);
+                builder.push_span(&fewer)
+            } else {
+                builder.push_span(span)
+            };
             self.pushed(Signal::Traces, result.map_err(|error| error.records), now);
         }
     }
@@ -129,7 +146,7 @@ impl Outputs {
         }
         self.since[signal.index()].get_or_insert(now);
         let builder = &self.builders[signal.index()];
-        if builder.records() >= BATCH_RECORDS || builder.len_bytes() >= BATCH_BYTES {
+        if builder.records() >= self.batch_records[signal.index()] || builder.len_bytes() >= BATCH_BYTES {
             self.send(signal);
         }
     }
@@ -143,15 +160,26 @@ impl Outputs {
 
     /// Sends what has waited long enough.
     pub(crate) fn send_due(&mut self, now: UnixNanos) {
+        self.calls.iter_mut().for_each(CallLines::flush);
         for signal in Signal::ALL {
-            if self.since[signal.index()].is_some_and(|since| since.until(now) >= self.delay) {
+            if self.since[signal.index()].is_some_and(|since| since.until(now) >= self.delay[signal.index()]) {
                 self.send(signal);
             }
         }
     }
 
     pub(crate) fn send_all(&mut self) {
+        self.calls.iter_mut().for_each(CallLines::flush);
         Signal::ALL.into_iter().for_each(|signal| self.send(signal));
+    }
+
+    /// Records that were lost on the way so far; of several destinations the one that lost most counts.
+    pub(crate) fn lost(&self) -> u64 {
+        let receipts = self.delivery.as_ref().map(Delivery::receipts).unwrap_or_default();
+        let lost = |one: &DestinationReceipt| {
+            Signal::ALL.iter().map(|signal| one.receipt.signal(*signal).lost.total()).sum::<u64>()
+        };
+        self.too_large.iter().sum::<u64>() + receipts.iter().map(lost).max().unwrap_or(0)
     }
 
     pub(crate) fn delivery(&mut self) -> Option<&mut Delivery> {

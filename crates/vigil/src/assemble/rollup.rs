@@ -174,7 +174,7 @@ impl<'a> CallCost<'a> {
         }
         let attributes = &span.attributes;
         let usage = Usage::of_call(attributes);
-        if usage.is_empty() {
+        if usage.is_empty() || super::derive::is_replay(attributes) {
             return None;
         }
         let named = |key| match attributes.get(key) {

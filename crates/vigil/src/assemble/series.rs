@@ -11,6 +11,8 @@ use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
 use vigil_core::contract::{Instrument, Key, Metric, Number};
 use vigil_core::fact::{AnyValue, AttributeSet, UnixNanos, Value};
 
+/// The bytes a name keeps.
+const NAME_BYTES: usize = vigil_core::contract::MAX_NAME_VALUE_BYTES;
 /// Series a metric keeps.
 const SERIES_MAX: usize = 2000;
 
@@ -223,7 +225,9 @@ impl<'s, 'a> SeriesAt<'s, 'a> {
 fn labels(metric: Metric, at: &AttributeSet<'_>, extra: Extra) -> Vec<(Key, Value)> {
     let label = |key: &Key| match (extra, at.get(*key)) {
         (Some((extra, word)), _) if extra == *key => Some((*key, Value::from(word))),
-        (_, Some(value @ (AnyValue::Str(_) | AnyValue::Int(_)))) => Some((*key, value.to_value())),
+        // Names are as long here as anywhere else.
+        (_, Some(AnyValue::Str(text))) => Some((*key, Value::from(crate::truncate::text(text, NAME_BYTES)))),
+        (_, Some(AnyValue::Int(number))) => Some((*key, Value::Int(*number))),
         _ => None,
     };
     metric.def().attributes.iter().filter_map(label).collect()

@@ -4,19 +4,35 @@
 //! receipt exact: when the books are closed, what is neither delivered nor lost is lost, and a verdict that
 //! comes later changes nothing.
 
+use super::breaker::Breaker;
 use super::diagnostic::{Diagnostic, Diagnostics, Problem, tell};
 use super::queue::Queue;
 use super::receipt::{DestinationReceipt, LossReason, Receipt};
+use super::spool::Missing;
+use super::throttle::Telling;
 use crate::clock::monotonic;
 use crate::encode::{Batch, Signal};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use tokio::sync::{Notify, watch};
+use vigil_core::throttle::Throttle;
 
 const SIGNALS: usize = Signal::ALL.len();
 
 /// From which failed attempt in a row a destination counts as failing. One hiccup is not worth a line.
 const FAILURES_TO_TELL: u32 = 2;
+
+/// Where a batch waited before a lane took it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) enum Origin {
+    /// In the queue in memory.
+    #[default]
+    Memory,
+    /// In the spool, recorded by this process.
+    Spool,
+    /// In the spool, recorded by a process that is gone.
+    LeftBehind,
+}
 
 pub(super) struct Destination {
     name: String,
@@ -26,6 +42,8 @@ pub(super) struct Destination {
     books: Mutex<Books>,
     /// Wakes the lane of a signal.
     wake: [Notify; SIGNALS],
+    /// One for all signals that go to the same address.
+    breakers: [Arc<Mutex<Breaker>>; SIGNALS],
     /// Ticks whenever a batch of any destination has its verdict.
     progress: watch::Sender<u64>,
 }
@@ -36,11 +54,15 @@ struct Books {
     /// Batches that came, and of those the ones with a verdict.
     offered: [u64; SIGNALS],
     settled: [u64; SIGNALS],
-    /// Records of the batch a lane has in hand that have no verdict yet.
+    /// Records of the batch a lane has in hand that have no verdict yet, and where it came from.
     in_hand: [u64; SIGNALS],
+    origin: [Origin; SIGNALS],
+    /// Records of ours in the spool that have no verdict yet.
+    in_spool: [u64; SIGNALS],
     failing: [bool; SIGNALS],
     disturbed_since: Option<Instant>,
     last_problem: [Option<Problem>; SIGNALS],
+    throttled: Telling,
     /// A bit for each signal and reason a loss was told of.
     told: u64,
     /// What becomes of records that come now; set when the books are closed.
@@ -58,27 +80,36 @@ impl Destination {
     pub(super) fn new(
         name: String,
         takes: [bool; SIGNALS],
-        queue_bytes: usize,
+        queue: Queue,
         diagnostics: Diagnostics,
         progress: watch::Sender<u64>,
+        breakers: [Arc<Mutex<Breaker>>; SIGNALS],
     ) -> Self {
         let books = Books {
-            queue: Queue::new(queue_bytes),
+            queue,
             receipt: Receipt::default(),
             offered: [0; SIGNALS],
             settled: [0; SIGNALS],
             in_hand: [0; SIGNALS],
+            origin: [Origin::Memory; SIGNALS],
+            in_spool: [0; SIGNALS],
             failing: [false; SIGNALS],
             disturbed_since: None,
             last_problem: Default::default(),
+            throttled: Telling::default(),
             told: 0,
             closed: None,
         };
-        Self { name, takes, diagnostics, books: Mutex::new(books), wake: Default::default(), progress }
+        Self { name, takes, diagnostics, books: Mutex::new(books), wake: Default::default(), breakers, progress }
     }
 
     fn books(&self) -> MutexGuard<'_, Books> {
         self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What stands between the lane of `signal` and a destination that does not answer.
+    pub(super) fn breaker(&self, signal: Signal) -> Arc<Mutex<Breaker>> {
+        Arc::clone(&self.breakers[signal.index()])
     }
 
     fn tell(&self, diagnostics: impl IntoIterator<Item = Diagnostic>) {
@@ -112,6 +143,92 @@ impl Destination {
         drop(books);
         self.wake[signal.index()].notify_one();
         self.tell(told);
+    }
+
+    /// Takes on a batch of `records` that is about to be in the spool; entered first, so that no lane has a verdict
+    /// on it before. False when nothing is taken on any more.
+    pub(super) fn expect_spooled(&self, signal: Signal, records: u64) -> bool {
+        let mut books = self.books();
+        if books.closed.is_some() {
+            return false;
+        }
+        if self.takes[signal.index()] {
+            books.receipt.signal_mut(signal).recorded += records;
+            books.offered[signal.index()] += 1;
+            books.in_spool[signal.index()] += records;
+        }
+        true
+    }
+
+    /// The batch is in the spool, or (`kept` is false) could not be kept there and is offered otherwise.
+    pub(super) fn spooled(&self, signal: Signal, records: u64, kept: bool) {
+        if !self.takes[signal.index()] {
+            return;
+        }
+        if !kept {
+            let mut books = self.books();
+            books.receipt.signal_mut(signal).recorded -= records;
+            books.offered[signal.index()] -= 1;
+            match books.closed {
+                Some(_) => books.receipt.signal_mut(signal).spooled -= records,
+                None => books.in_spool[signal.index()] -= records,
+            }
+        }
+        self.wake[signal.index()].notify_one();
+    }
+
+    /// Hands a batch that waits in memory to `keep`, which puts it into the spool or hands it back. True when it is there.
+    pub(super) fn move_to_spool(&self, keep: impl FnOnce(&Batch) -> bool) -> bool {
+        let batch = {
+            let mut books = self.books();
+            if books.closed.is_some() {
+                return false;
+            }
+            let Some(batch) = books.queue.take_back() else { return false };
+            // Before a lane can have a verdict on it.
+            books.in_spool[batch.signal().index()] += u64::from(batch.records());
+            batch
+        };
+        let (signal, kept) = (batch.signal(), keep(&batch));
+        if !kept {
+            let mut books = self.books();
+            let in_spool = &mut books.in_spool[signal.index()];
+            *in_spool = in_spool.saturating_sub(u64::from(batch.records()));
+            if books.closed.is_none() {
+                books.queue.put_back(batch);
+            }
+        }
+        kept
+    }
+
+    /// Counts records that are no longer in the spool, other than by a lane.
+    pub(super) fn missing(&self, missing: &Missing) {
+        let mut told = None;
+        let mut books = self.books();
+        let signal = missing.signal;
+        let records = missing.tally.records;
+        if !missing.own {
+            books.receipt.signal_mut(signal).left_behind.lost.add(missing.reason, records);
+        } else if books.closed.is_none() {
+            let in_spool = &mut books.in_spool[signal.index()];
+            *in_spool = in_spool.saturating_sub(records);
+            books.settled[signal.index()] += missing.tally.batches;
+            let problem = books.last_problem[signal.index()].clone();
+            told = books.lose(&self.name, signal, records, missing.reason, problem);
+        }
+        drop(books);
+        self.tell(told);
+        self.progress.send_modify(|ticks| *ticks = ticks.wrapping_add(1));
+    }
+
+    /// Tells the lanes that there may be something for them.
+    pub(super) fn wake_all(&self) {
+        self.wake.iter().for_each(Notify::notify_one);
+    }
+
+    /// Texts of a batch were cut to fit.
+    pub(super) fn cut(&self, signal: Signal, texts: u64) {
+        self.books().receipt.signal_mut(signal).cut_texts += texts;
     }
 
     /// Counts records that were lost before they came here.
@@ -156,6 +273,8 @@ impl Destination {
         let mut books = self.books();
         if books.closed.is_none() {
             for signal in Signal::ALL {
+                let spooled = std::mem::take(&mut books.in_spool[signal.index()]);
+                books.receipt.signal_mut(signal).spooled += spooled;
                 let records = books.receipt.signal(signal).pending();
                 let problem = books.last_problem[signal.index()].clone();
                 told.extend(books.lose(&self.name, signal, records, pending, problem));
@@ -176,21 +295,25 @@ impl Destination {
 
     // === The lane of a signal ===
 
-    /// The next batch of `signal`, waiting until there is one.
-    pub(super) async fn next(&self, signal: Signal) -> Batch {
-        loop {
-            if let Some(batch) = self.take(signal) {
-                return batch;
-            }
-            self.wake[signal.index()].notified().await;
-        }
+    /// Waits until there may be a batch of `signal`.
+    pub(super) async fn something(&self, signal: Signal) {
+        self.wake[signal.index()].notified().await;
     }
 
-    fn take(&self, signal: Signal) -> Option<Batch> {
+    /// The next batch of `signal` in memory, if there is one.
+    pub(super) fn take(&self, signal: Signal) -> Option<Batch> {
         let mut books = self.books();
         let batch = books.queue.take(signal)?;
         books.in_hand[signal.index()] = u64::from(batch.records());
+        books.origin[signal.index()] = Origin::Memory;
         Some(batch)
+    }
+
+    /// A lane took a batch of `records` out of the spool.
+    pub(super) fn took_spooled(&self, signal: Signal, records: u64, own: bool) {
+        let mut books = self.books();
+        books.in_hand[signal.index()] = records;
+        books.origin[signal.index()] = if own { Origin::Spool } else { Origin::LeftBehind };
     }
 
     /// `records` of the batch in hand arrived, and `rejected` of them were refused.
@@ -200,9 +323,14 @@ impl Destination {
             return;
         }
         let rejected = rejected.min(records);
-        books.took_off_hand(signal, records);
-        books.receipt.signal_mut(signal).delivered += records - rejected;
         let problem = Some(Problem::PartialSuccess(rejected));
+        if books.took_off_hand(signal, records) == Origin::LeftBehind {
+            let left_behind = &mut books.receipt.signal_mut(signal).left_behind;
+            left_behind.delivered += records - rejected;
+            left_behind.lost.add(LossReason::Rejected, rejected);
+            return;
+        }
+        books.receipt.signal_mut(signal).delivered += records - rejected;
         let lost = books.lose(&self.name, signal, rejected, LossReason::Rejected, problem);
         drop(books);
         self.tell(lost);
@@ -214,7 +342,10 @@ impl Destination {
         if books.closed.is_some() {
             return;
         }
-        books.took_off_hand(signal, records);
+        if books.took_off_hand(signal, records) == Origin::LeftBehind {
+            books.receipt.signal_mut(signal).left_behind.lost.add(reason, records);
+            return;
+        }
         let problem = problem.or_else(|| books.last_problem[signal.index()].clone());
         let lost = books.lose(&self.name, signal, records, reason, problem);
         drop(books);
@@ -224,8 +355,14 @@ impl Destination {
     /// The batch in hand has its verdict in all its parts.
     pub(super) fn settle(&self, signal: Signal) {
         let mut books = self.books();
-        books.queue.release(signal);
-        books.settled[signal.index()] += 1;
+        match books.origin[signal.index()] {
+            Origin::Memory => {
+                books.queue.release(signal);
+                books.settled[signal.index()] += 1;
+            }
+            Origin::Spool => books.settled[signal.index()] += 1,
+            Origin::LeftBehind => {}
+        }
         drop(books);
         self.progress.send_modify(|ticks| *ticks = ticks.wrapping_add(1));
     }
@@ -265,6 +402,12 @@ impl Destination {
         self.tell(news);
     }
 
+    /// The destination throttled a request.
+    pub(super) fn throttled(&self, throttle: Throttle) {
+        let due = self.books().throttled.met(monotonic());
+        self.tell(due.map(|count| Diagnostic::Throttled { destination: self.name.clone(), throttle, count }));
+    }
+
     /// The destination took a batch.
     pub(super) fn recovered(&self, signal: Signal) {
         let mut books = self.books();
@@ -287,9 +430,16 @@ impl Books {
         Signal::ALL.iter().map(|signal| self.receipt.signal(*signal).lost.total()).sum()
     }
 
-    fn took_off_hand(&mut self, signal: Signal, records: u64) {
+    /// `records` of the batch in hand have their verdict. Answers with where the batch came from.
+    fn took_off_hand(&mut self, signal: Signal, records: u64) -> Origin {
         let in_hand = &mut self.in_hand[signal.index()];
         *in_hand = in_hand.saturating_sub(records);
+        let origin = self.origin[signal.index()];
+        if origin == Origin::Spool {
+            let in_spool = &mut self.in_spool[signal.index()];
+            *in_spool = in_spool.saturating_sub(records);
+        }
+        origin
     }
 
     /// Counts a loss; the first of its kind is worth telling.

@@ -9,6 +9,7 @@ use crate::encode::Signal;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
+use vigil_core::throttle::Throttle;
 
 /// Where diagnostics go. Called on the delivery thread or on the thread that offers; must not block.
 pub type Diagnostics = Arc<dyn Fn(Diagnostic) + Send + Sync>;
@@ -35,6 +36,8 @@ pub enum Problem {
     NotOtlp,
     /// One record alone is larger than the most a request may have; in bytes.
     TooLarge(usize),
+    /// A trace has more spans than this, the most the destination takes.
+    TooManySpans(u32),
     /// A file could not be written.
     Io(std::io::ErrorKind),
     /// The code that delivers panicked; it goes on with the next batch.
@@ -53,6 +56,7 @@ impl fmt::Display for Problem {
             Problem::PartialSuccess(records) => write!(f, "it refused {records} records of a batch it took"),
             Problem::NotOtlp => f.write_str("what answered does not speak OTLP; is the endpoint right?"),
             Problem::TooLarge(limit) => write!(f, "a record alone is larger than a request of {limit} bytes may be"),
+            Problem::TooManySpans(limit) => write!(f, "a trace has more than the {limit} spans it takes"),
             Problem::Io(kind) => write!(f, "writing failed: {kind}"),
             Problem::Panicked => f.write_str("a defect in delivery was caught"),
         }
@@ -83,7 +87,7 @@ fn grpc_name(code: u32) -> &'static str {
 }
 
 /// One thing to tell.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
 pub enum Diagnostic {
     /// A destination cannot be delivered to; it is tried again. Told once until it recovers, after the second
@@ -95,6 +99,15 @@ pub enum Diagnostic {
         signal: Signal,
         /// What happened.
         problem: Problem,
+    },
+    /// The destination throttles. Told at most once a minute.
+    Throttled {
+        /// Which destination.
+        destination: String,
+        /// The verdict on its answer.
+        throttle: Throttle,
+        /// How many of its answers this stands for.
+        count: u64,
     },
     /// The destination takes what it is given again.
     Recovered {
@@ -116,6 +129,18 @@ pub enum Diagnostic {
         /// What happened last, if anything did.
         problem: Option<Problem>,
     },
+    /// The spool cannot be written: batches wait in memory until it can. Told once until it can be written again.
+    SpoolFailing {
+        /// What the system said.
+        problem: std::io::ErrorKind,
+    },
+    /// The spool can be written again.
+    SpoolRecovered,
+    /// A damaged file of the spool was moved out of the way.
+    SetAside {
+        /// Its name in `set-aside/`.
+        file: String,
+    },
 }
 
 impl fmt::Display for Diagnostic {
@@ -123,6 +148,9 @@ impl fmt::Display for Diagnostic {
         match self {
             Diagnostic::Failing { destination, signal, problem } => {
                 write!(f, "{signal} cannot be delivered to {destination}, retrying: {problem}")
+            }
+            Diagnostic::Throttled { destination, throttle, count } => {
+                write!(f, "{destination} throttles ({}, {count} answers)", throttle.class)
             }
             Diagnostic::Recovered { destination, after } => {
                 write!(f, "{destination} takes telemetry again after {:.1} s", after.as_secs_f64())
@@ -134,7 +162,24 @@ impl fmt::Display for Diagnostic {
                     None => Ok(()),
                 }
             }
+            Diagnostic::SpoolFailing { problem } => {
+                write!(f, "the spool cannot be written, records wait in memory: {problem}")
+            }
+            Diagnostic::SpoolRecovered => f.write_str("the spool can be written again"),
+            Diagnostic::SetAside { file } => write!(f, "a damaged file of the spool was set aside: set-aside/{file}"),
         }
+    }
+}
+
+impl Diagnostic {
+    /// Whether this is good news.
+    pub fn is_recovery(&self) -> bool {
+        matches!(self, Diagnostic::Recovered { .. } | Diagnostic::SpoolRecovered)
+    }
+
+    /// Whether something is gone for good.
+    pub fn is_loss(&self) -> bool {
+        matches!(self, Diagnostic::Lost { .. })
     }
 }
 

@@ -109,6 +109,16 @@ impl Endpoint {
         self.authorization.as_ref()
     }
 
+    /// The host's name or address.
+    pub fn host(&self) -> &str {
+        self.uri.host().unwrap_or_default()
+    }
+
+    /// The port, the scheme's own where the URL has none.
+    pub fn port(&self) -> u16 {
+        self.uri.port_u16().unwrap_or(if self.is_https() { 443 } else { 80 })
+    }
+
     /// Whether the connection is encrypted.
     pub fn is_https(&self) -> bool {
         self.uri.scheme() == Some(&Scheme::HTTPS)

@@ -33,7 +33,7 @@ impl FileSender {
             line.push(b'\n');
         }
         if to_json_line(batch.signal(), batch.body(), &mut line).is_err() {
-            return Attempt { verdict: Verdict::Drop(LossReason::Internal), problem: None };
+            return Attempt { verdict: Verdict::Drop(LossReason::Internal), problem: None, throttle: None };
         }
         let (directory, file) = (self.directory.clone(), self.file.clone());
         // A disk may hang; the other destinations must not.

@@ -3,10 +3,11 @@
 //! A call is a `POST` whose body is one message behind five bytes (compressed or not, and its length); the
 //! verdict comes in the trailers, or in the headers when there is no message.
 
-use super::config::{Compression, SignalConfig};
+use super::config::SignalConfig;
 use super::diagnostic::Problem;
 use super::receipt::LossReason;
-use super::retry::{Verdict, grpc_code_of_http, judge_grpc, rejected_records, retry_info};
+use super::retry::{Verdict, grpc_code_of_http, judge_grpc, rejected_records, retry_delay, retry_info};
+use super::throttle;
 use super::transport::{
     Attempt, HttpClient, Unreadable, client, compressed, headers, max_request_bytes, problem_of, read_answer,
 };
@@ -35,8 +36,8 @@ impl GrpcSender {
         let mut headers = headers(config, "application/grpc");
         headers.insert(TE, HeaderValue::from_static("trailers"));
         headers.insert(GRPC_ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        if config.compression == Compression::Gzip {
-            headers.insert(GRPC_ENCODING, HeaderValue::from_static("gzip"));
+        if let Some(coding) = config.compression.coding() {
+            headers.insert(GRPC_ENCODING, HeaderValue::from_static(coding));
         }
         // At most eight digits, says gRPC: 27 hours of milliseconds.
         let timeout = format!("{}m", config.timeout.as_millis().clamp(1, 99_999_999));
@@ -53,7 +54,7 @@ impl GrpcSender {
     pub(super) fn request_body(&self, body: &Bytes) -> Bytes {
         let message = compressed(body, self.config.compression);
         let mut framed = BytesMut::with_capacity(PREFIX + message.len());
-        framed.put_u8(u8::from(self.config.compression == Compression::Gzip));
+        framed.put_u8(u8::from(self.config.compression.coding().is_some()));
         // Below 64 MiB by `max_request_bytes`.
         framed.put_u32(message.len() as u32);
         framed.put_slice(&message);
@@ -87,7 +88,9 @@ impl GrpcSender {
         }
         if head.status.as_u16() != 200 {
             let status = head.status.as_u16();
-            return Attempt::new(judge_grpc(grpc_code_of_http(status), None, b""), Problem::Status(status));
+            let verdict = judge_grpc(grpc_code_of_http(status), None, b"");
+            let throttle = throttle::of_http(status, &head.headers, crate::clock::wall());
+            return Attempt { throttle, ..Attempt::new(verdict, Problem::Status(status)) };
         }
         match read_answer(body).await {
             Ok((answer, trailers)) => verdict(&trailers, &answer),
@@ -108,7 +111,10 @@ fn verdict(trailers: &HeaderMap, answer: &[u8]) -> Attempt {
             let details = trailers.get(GRPC_STATUS_DETAILS).and_then(|value| unbase64(value.as_bytes()));
             let message = trailers.get(GRPC_MESSAGE).map_or(&b""[..], HeaderValue::as_bytes);
             let message = super::endpoint::percent_decoded(message);
-            Attempt::new(judge_grpc(code, details.as_deref().and_then(retry_info), &message), Problem::Grpc(code))
+            let verdict = judge_grpc(code, details.as_deref().and_then(retry_info), &message);
+            let delay = details.as_deref().and_then(retry_delay);
+            let throttle = throttle::of_grpc(code, delay, crate::clock::wall());
+            Attempt { throttle, ..Attempt::new(verdict, Problem::Grpc(code)) }
         }
         // A 200 that ends without a status is no gRPC.
         None => Attempt::new(Verdict::Drop(LossReason::BadAnswer), Problem::NotOtlp),

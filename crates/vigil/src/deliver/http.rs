@@ -1,12 +1,15 @@
-//! OTLP over HTTP/1.1 with protobuf bodies.
+//! OTLP over HTTP/1.1 with bodies of protobuf or JSON.
 
-use super::config::{Compression, SignalConfig};
+use super::config::{Protocol, SignalConfig};
 use super::diagnostic::Problem;
 use super::receipt::LossReason;
 use super::retry::{Verdict, judge_http, rejected_records, rejected_records_json};
+use super::throttle;
 use super::transport::{
     Attempt, HttpClient, Unreadable, client, compressed, headers, max_request_bytes, problem_of, read_answer,
 };
+use crate::encode::Batch;
+use crate::encode::json::to_json_line;
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{Method, Request};
@@ -20,9 +23,13 @@ pub(super) struct HttpSender {
 
 impl HttpSender {
     pub(super) fn new(config: &SignalConfig) -> Result<Self, rustls::Error> {
-        let mut headers = headers(config, "application/x-protobuf");
-        if config.compression == Compression::Gzip {
-            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        let content_type = match config.protocol {
+            Protocol::HttpJson => "application/json",
+            _ => "application/x-protobuf",
+        };
+        let mut headers = headers(config, content_type);
+        if let Some(coding) = config.compression.coding() {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding));
         }
         Ok(Self { client: client(config)?, config: config.clone(), headers })
     }
@@ -31,8 +38,18 @@ impl HttpSender {
         max_request_bytes(&self.config)
     }
 
-    pub(super) fn request_body(&self, body: &Bytes) -> Bytes {
-        compressed(body, self.config.compression)
+    /// `None` when it is larger than a request may be, which JSON may be where protobuf is not.
+    pub(super) fn request_body(&self, batch: &Batch) -> Option<Bytes> {
+        let body = match self.config.protocol {
+            Protocol::HttpJson => {
+                let mut json = Vec::with_capacity(batch.body().len() * 2);
+                to_json_line(batch.signal(), batch.body(), &mut json).ok()?;
+                json.pop();
+                Bytes::from(json)
+            }
+            _ => batch.body().clone(),
+        };
+        (body.len() <= self.max_request_bytes()).then(|| compressed(&body, self.config.compression))
     }
 
     pub(super) async fn send(&self, body: Bytes) -> Attempt {
@@ -54,12 +71,14 @@ impl HttpSender {
         let header = |name: HeaderName| head.headers.get(name).and_then(|value| value.to_str().ok());
         if !head.status.is_success() {
             let status = head.status.as_u16();
-            let verdict = judge_http(status, header(RETRY_AFTER), crate::clock::wall());
+            let now = crate::clock::wall();
+            let verdict = judge_http(status, header(RETRY_AFTER), now);
+            let throttle = throttle::of_http(status, &head.headers, now);
             // Reading a short answer keeps the connection; what it says is nobody's business.
             if body_is_short(&head.headers) {
                 drop(read_answer(body).await);
             }
-            return Attempt::new(verdict, Problem::Status(status));
+            return Attempt { throttle, ..Attempt::new(verdict, Problem::Status(status)) };
         }
         let content_type = header(CONTENT_TYPE).unwrap_or_default();
         if content_type.starts_with("text/html") {

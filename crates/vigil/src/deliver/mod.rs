@@ -1,11 +1,14 @@
 //! Takes encoded batches to where they are wanted, and keeps count of every record.
 //!
 //! ```text
-//!                      ┌─ queue ─ lane traces ──► HTTP/protobuf or gRPC
+//!                      ┌─ queue ─ lane traces ──► HTTP (protobuf, JSON) or gRPC
 //! offer(batch) ─┬─► destination ─ queue ─ lane logs
 //!  never blocks │      └─ queue ─ lane metrics
 //!               └─► destination … (a directory, memory)
 //! ```
+//!
+//! With a [`SpoolConfig`] a batch is on the disk before it is sent, and lanes take it from there: what a destination
+//! did not take outlives the process. Before a batch leaves it is made to fit what its destination takes ([`Limits`]).
 //!
 //! [`Delivery::start`] makes one thread with a runtime of its own; the host's runtime, if it has one, is
 //! never touched, so delivery is the same without a runtime, on a single worker and inside a task. Each
@@ -18,9 +21,11 @@
 //! span ids.
 //!
 //! Nothing vanishes: when [`Delivery::shutdown`] returns, each destination's [`Receipt`] says for every signal
-//! *recorded = delivered + lost*, the lost ones by [`LossReason`]. `shutdown` and `flush` end at their deadline
+//! *recorded = delivered + spooled + lost*, the lost ones by [`LossReason`]. `shutdown` and `flush` end at their deadline
 //! plus at most 100 ms, whatever the network does.
 
+mod backend;
+mod breaker;
 mod config;
 mod destination;
 mod diagnostic;
@@ -30,13 +35,19 @@ mod grpc;
 mod http;
 mod lane;
 mod memory;
+mod post;
+mod proxy;
 mod queue;
 mod receipt;
 mod retry;
-mod tls;
+mod spool;
+mod thread;
+mod throttle;
+pub(crate) mod tls;
 mod transport;
 mod worker;
 
+pub use backend::{Backend, Limits};
 pub use config::{
     Compression, DEFAULT_QUEUE_BYTES, DEFAULT_TIMEOUT, DestinationConfig, HARD_MAX_REQUEST_BYTES, OtlpConfig, Protocol,
     SignalConfig, Target,
@@ -44,7 +55,10 @@ pub use config::{
 pub use diagnostic::{Diagnostic, Diagnostics, Problem};
 pub use endpoint::{Endpoint, EndpointError, HeaderError, Headers};
 pub use memory::MemoryDestination;
-pub use receipt::{DestinationReceipt, LossReason, Losses, Receipt, SignalReceipt};
+pub use proxy::{Proxies, Proxy, UnusableProxy};
+pub use receipt::{DestinationReceipt, LeftBehind, LossReason, Losses, Receipt, SignalReceipt};
+pub use spool::{DEFAULT_SPOOL_BYTES, SpoolConfig, SpoolLoss, SpoolStatus, SpoolWaiting, spool_batches, spool_status};
+pub use tls::{Tls, TlsError};
 pub use worker::{Delivery, is_delivery_thread};
 
 #[cfg(test)]

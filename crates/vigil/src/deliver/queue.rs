@@ -10,19 +10,22 @@ use std::collections::VecDeque;
 #[derive(Debug)]
 pub(super) struct Queue {
     limit: usize,
+    /// The records each signal may have waiting.
+    records_max: [Option<u64>; Signal::ALL.len()],
     lanes: [Lane; Signal::ALL.len()],
 }
 
 #[derive(Debug, Default)]
 struct Lane {
     waiting: VecDeque<Batch>,
+    waiting_records: u64,
     waiting_bytes: usize,
     under_way_bytes: usize,
 }
 
 impl Queue {
-    pub(super) fn new(limit: usize) -> Self {
-        Self { limit, lanes: Default::default() }
+    pub(super) fn new(limit: usize, records_max: [Option<u64>; Signal::ALL.len()]) -> Self {
+        Self { limit, records_max, lanes: Default::default() }
     }
 
     /// Appends `batch` and hands back what had to give way for it: older batches, or itself when it is larger
@@ -41,8 +44,17 @@ impl Queue {
                 None => break,
             }
         }
+        let records_max = self.records_max[batch.signal().index()].unwrap_or(u64::MAX);
         let lane = &mut self.lanes[batch.signal().index()];
+        while lane.waiting_records.saturating_add(u64::from(batch.records())) > records_max {
+            match lane.pop() {
+                Some(oldest) => displaced.push(oldest),
+                // Larger than the limit alone, it still goes: what is encoded is one batch.
+                None => break,
+            }
+        }
         lane.waiting_bytes += bytes;
+        lane.waiting_records += u64::from(batch.records());
         lane.waiting.push_back(batch);
         displaced
     }
@@ -60,6 +72,19 @@ impl Queue {
         self.lanes[signal.index()].under_way_bytes = 0;
     }
 
+    /// The oldest waiting batch of the signal that has most, to be kept elsewhere.
+    pub(super) fn take_back(&mut self) -> Option<Batch> {
+        self.lanes.iter_mut().max_by_key(|lane| lane.waiting_bytes).and_then(Lane::pop)
+    }
+
+    /// Puts back what was taken back.
+    pub(super) fn put_back(&mut self, batch: Batch) {
+        let lane = &mut self.lanes[batch.signal().index()];
+        lane.waiting_bytes += batch.memory_bytes();
+        lane.waiting_records += u64::from(batch.records());
+        lane.waiting.push_front(batch);
+    }
+
     /// Forgets everything.
     pub(super) fn clear(&mut self) {
         self.lanes = Default::default();
@@ -75,6 +100,7 @@ impl Lane {
     fn pop(&mut self) -> Option<Batch> {
         let batch = self.waiting.pop_front()?;
         self.waiting_bytes -= batch.memory_bytes();
+        self.waiting_records -= u64::from(batch.records());
         Some(batch)
     }
 }
@@ -121,7 +147,7 @@ mod tests {
     fn the_oldest_of_the_fullest_signal_gives_way() {
         let room =
             traces(1).memory_bytes() + traces(2).memory_bytes() + traces(3).memory_bytes() + logs().memory_bytes();
-        let mut queue = Queue::new(room);
+        let mut queue = Queue::new(room, [None; 3]);
         for batch in [logs(), traces(1), traces(2), traces(3)] {
             assert!(queue.push(batch).is_empty());
         }
@@ -137,8 +163,18 @@ mod tests {
     }
 
     #[test]
+    fn a_limit_in_records_lets_the_oldest_of_its_own_signal_go() {
+        let mut queue = Queue::new(1 << 20, [Some(5), None, None]);
+        assert!(queue.push(logs()).is_empty());
+        assert!(queue.push(traces(3)).is_empty());
+        assert!(queue.push(traces(2)).is_empty());
+        assert_eq!(records(&queue.push(traces(3))), [3]);
+        assert_eq!(records(&queue.push(traces(9))), [2, 3]);
+    }
+
+    #[test]
     fn a_batch_under_way_counts_and_stays() {
-        let mut queue = Queue::new(traces(1).memory_bytes() + 10);
+        let mut queue = Queue::new(traces(1).memory_bytes() + 10, [None; 3]);
         queue.push(traces(1));
         assert!(queue.take(Signal::Traces).is_some());
         assert_eq!(records(&queue.push(traces(1))), [1], "the newcomer has to go");

@@ -29,6 +29,8 @@ loss_reasons! {
     QueueFull = "queue_full",
     /// One record alone is larger than a request to the destination may be.
     TooLarge = "too_large",
+    /// Its trace has more spans than the destination takes.
+    TooMany = "too_many",
     /// The destination refused it for good: a 4xx or 5xx that must not be retried, or a partial success.
     Rejected = "rejected",
     /// The destination refused the credentials (401, 403, UNAUTHENTICATED, PERMISSION_DENIED).
@@ -37,6 +39,10 @@ loss_reasons! {
     BadAnswer = "bad_answer",
     /// A file could not be written.
     Io = "io",
+    /// The spool on disk was full and the oldest gave way. A larger spool or a destination that comes back helps.
+    SpoolFull = "spool_full",
+    /// The spool on disk did not read back: damaged, or deleted by somebody.
+    SpoolDamaged = "spool_damaged",
     /// It was still under way when the deadline of the shutdown came.
     Deadline = "deadline",
     /// It came after the shutdown.
@@ -81,6 +87,17 @@ impl Losses {
     }
 }
 
+/// `queue_full 2, deadline 1`.
+impl fmt::Display for Losses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, (reason, count)) in self.iter().enumerate() {
+            let comma = if index == 0 { "" } else { ", " };
+            write!(f, "{comma}{reason} {count}")?;
+        }
+        Ok(())
+    }
+}
+
 /// What became of the records of one signal at one destination.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct SignalReceipt {
@@ -88,16 +105,41 @@ pub struct SignalReceipt {
     pub recorded: u64,
     /// Records the destination took.
     pub delivered: u64,
+    /// Records that wait in the spool for the next process to deliver them; known after a shutdown.
+    pub spooled: u64,
     /// Records that will not arrive.
     pub lost: Losses,
     /// Requests that had to be sent again.
     pub retries: u64,
+    /// Texts that were longer than the destination takes and were cut.
+    pub cut_texts: u64,
+    /// What became of records that earlier processes left in the spool. They are none of `recorded`.
+    pub left_behind: LeftBehind,
+}
+
+/// What became of records of earlier processes that this one found in the spool.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct LeftBehind {
+    /// Records the destination took.
+    pub delivered: u64,
+    /// Records that will not arrive.
+    pub lost: Losses,
 }
 
 impl SignalReceipt {
-    /// Records that are neither delivered nor lost yet; none after a shutdown.
-    pub fn pending(&self) -> u64 {
+    /// Records that are neither delivered nor lost yet; after a shutdown those in the spool.
+    fn open(&self) -> u64 {
         self.recorded.saturating_sub(self.delivered).saturating_sub(self.lost.total())
+    }
+
+    /// Records of which nobody knows yet what becomes of them; none after a shutdown.
+    pub fn pending(&self) -> u64 {
+        self.open().saturating_sub(self.spooled)
+    }
+
+    /// Whether every record was delivered or waits in the spool.
+    pub fn is_kept(&self) -> bool {
+        self.delivered + self.spooled == self.recorded
     }
 }
 
@@ -107,19 +149,30 @@ impl fmt::Display for SignalReceipt {
         if self.pending() > 0 {
             write!(f, ", {} pending", self.pending())?;
         }
+        if self.spooled > 0 {
+            write!(f, ", {} spooled", self.spooled)?;
+        }
         if self.lost.total() > 0 {
-            write!(f, ", {} lost (", self.lost.total())?;
-            for (index, (reason, count)) in self.lost.iter().enumerate() {
-                let comma = if index == 0 { "" } else { ", " };
-                write!(f, "{comma}{reason} {count}")?;
-            }
-            f.write_str(")")?;
+            write!(f, ", {} lost ({})", self.lost.total(), self.lost)?;
         }
         match self.retries {
-            0 => Ok(()),
-            1 => f.write_str(", 1 retry"),
-            many => write!(f, ", {many} retries"),
+            0 => {}
+            1 => f.write_str(", 1 retry")?,
+            many => write!(f, ", {many} retries")?,
         }
+        match self.cut_texts {
+            0 => {}
+            1 => f.write_str(", 1 text cut")?,
+            many => write!(f, ", {many} texts cut")?,
+        }
+        let LeftBehind { delivered, lost } = &self.left_behind;
+        if *delivered > 0 {
+            write!(f, ", {delivered} of earlier processes delivered")?;
+        }
+        if lost.total() > 0 {
+            write!(f, ", {} of earlier processes lost ({lost})", lost.total())?;
+        }
+        Ok(())
     }
 }
 
@@ -157,12 +210,21 @@ impl Receipt {
     pub fn is_complete(&self) -> bool {
         Signal::ALL.iter().all(|signal| self.signal(*signal).delivered == self.signal(*signal).recorded)
     }
+
+    /// Whether everything recorded was delivered or waits in the spool.
+    pub fn is_kept(&self) -> bool {
+        Signal::ALL.iter().all(|signal| self.signal(*signal).is_kept())
+    }
 }
 
 impl fmt::Display for Receipt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut separator = "";
-        for signal in Signal::ALL.into_iter().filter(|signal| self.signal(*signal).recorded > 0) {
+        let has_something = |signal: &Signal| {
+            let signal = self.signal(*signal);
+            signal.recorded > 0 || signal.left_behind != LeftBehind::default()
+        };
+        for signal in Signal::ALL.into_iter().filter(has_something) {
             write!(f, "{separator}{signal}: {}", self.signal(signal))?;
             separator = "; ";
         }

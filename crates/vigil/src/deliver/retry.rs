@@ -13,6 +13,11 @@ use std::time::{Duration, SystemTime};
 /// The longest a destination can ask to be left alone; a longer or absurd wish counts as 5 minutes.
 pub(super) const MAX_SERVER_DELAY: Duration = Duration::from_secs(300);
 
+/// The gRPC status of a server that has not enough of something, also of patience.
+pub(super) const RESOURCE_EXHAUSTED: u32 = 8;
+/// The gRPC status of a server that cannot answer now; with a time to come again it is one that throttles.
+pub(super) const UNAVAILABLE: u32 = 14;
+
 /// What an answer means for a batch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Verdict {
@@ -38,12 +43,11 @@ pub(super) fn judge_http(status: u16, retry_after: Option<&str>, now: SystemTime
 
 /// The verdict on a gRPC status other than OK. `message` is looked at for one thing: whether it is about size.
 pub(super) fn judge_grpc(code: u32, retry_info: Option<Duration>, message: &[u8]) -> Verdict {
-    const RESOURCE_EXHAUSTED: u32 = 8;
     const OUT_OF_RANGE: u32 = 11;
     match code {
         // Servers answer either of the two to a message above their limit, and would again for ever.
         RESOURCE_EXHAUSTED | OUT_OF_RANGE if retry_info.is_none() && is_about_size(message) => Verdict::Split,
-        1 | 4 | 10 | OUT_OF_RANGE | 14 | 15 => Verdict::Retry { after: retry_info },
+        1 | 4 | 10 | OUT_OF_RANGE | UNAVAILABLE | 15 => Verdict::Retry { after: retry_info },
         RESOURCE_EXHAUSTED if retry_info.is_some() => Verdict::Retry { after: retry_info },
         7 | 16 => Verdict::Drop(LossReason::Unauthorized),
         _ => Verdict::Drop(LossReason::Rejected),
@@ -71,7 +75,7 @@ pub(super) fn grpc_code_of_http(status: u16) -> u32 {
 }
 
 /// `Retry-After`: seconds, or a date.
-fn parse_retry_after(value: &str, now: SystemTime) -> Option<Duration> {
+pub(super) fn parse_retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim();
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
         return Some(value.parse().map_or(MAX_SERVER_DELAY, Duration::from_secs).min(MAX_SERVER_DELAY));
@@ -80,9 +84,14 @@ fn parse_retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     Some(date.duration_since(now).unwrap_or_default().min(MAX_SERVER_DELAY))
 }
 
-/// The delay of a `google.rpc.RetryInfo` in an encoded `google.rpc.Status`, if there is one.
-pub(super) fn retry_info(status: &[u8]) -> Option<Duration> {
+/// The delay of a `google.rpc.RetryInfo` in an encoded `google.rpc.Status`, if there is one: as the server says.
+pub(super) fn retry_delay(status: &[u8]) -> Option<Duration> {
     find_retry_info(status).ok().flatten()
+}
+
+/// The same as it is heeded.
+pub(super) fn retry_info(status: &[u8]) -> Option<Duration> {
+    retry_delay(status).map(|delay| delay.min(MAX_SERVER_DELAY))
 }
 
 fn find_retry_info(status: &[u8]) -> Result<Option<Duration>, Malformed> {
@@ -106,7 +115,7 @@ fn find_retry_info(status: &[u8]) -> Result<Option<Duration>, Malformed> {
         let seconds = u64::try_from(number(1)?).unwrap_or(0);
         let nanos = u64::try_from(number(2)?).unwrap_or(0).min(999_999_999);
         let delay = Duration::from_secs(seconds).saturating_add(Duration::from_nanos(nanos));
-        return Ok(Some(delay.min(MAX_SERVER_DELAY)));
+        return Ok(Some(delay));
     }
     Ok(None)
 }

@@ -4,6 +4,8 @@ mod grpc;
 mod local;
 mod server;
 mod shutdown;
+mod spool;
+mod wire;
 
 use super::*;
 use crate::encode::{Batch, BatchBuilder, EncodeOptions, Resource, Signal};
@@ -106,7 +108,8 @@ fn finish(delivery: &Delivery, within: Duration) -> SignalReceipt {
     for receipt in &receipts {
         for signal in Signal::ALL {
             let of_signal = receipt.receipt.signal(signal);
-            assert_eq!(of_signal.recorded, of_signal.delivered + of_signal.lost.total(), "{receipt}");
+            let accounted = of_signal.delivered + of_signal.spooled + of_signal.lost.total();
+            assert_eq!(of_signal.recorded, accounted, "{receipt}");
         }
     }
     receipts[0].receipt.traces
@@ -175,7 +178,7 @@ fn a_busy_collector_is_asked_again_until_it_takes_the_batch() {
 #[test]
 fn retry_after_is_waited_out_even_when_somebody_flushes() {
     let server = HttpServer::start(vec![Reply::Status(429, vec![("retry-after", "1")], vec![])], OK);
-    let (delivery, _) = start(http(&server.url()));
+    let (delivery, told) = start(http(&server.url()));
     delivery.offer(spans(1, 10));
     assert!(!delivery.flush(Duration::from_millis(200)));
     assert!(delivery.flush(LONG));
@@ -183,6 +186,7 @@ fn retry_after_is_waited_out_even_when_somebody_flushes() {
     assert_eq!(received.len(), 2);
     assert!(received[1].at - received[0].at >= Duration::from_secs(1));
     assert_eq!(finish(&delivery, LONG).retries, 1);
+    assert_eq!(told.lines(), ["backend throttles (rate_limit, 1 answers)"]);
 }
 
 #[test]

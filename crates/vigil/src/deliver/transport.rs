@@ -6,6 +6,7 @@ use super::file::FileSender;
 use super::grpc::GrpcSender;
 use super::http::HttpSender;
 use super::memory::MemoryDestination;
+use super::proxy::{Connector, TunnelRefused};
 use super::receipt::LossReason;
 use super::retry::Verdict;
 use super::tls;
@@ -23,6 +24,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use std::error::Error;
 use std::io::Write as _;
 use std::time::Duration;
+use vigil_core::throttle::Throttle;
 
 /// The most bytes of an answer that are read, 4 MiB as OTLP says.
 const MAX_ANSWER_BYTES: usize = 4 << 20;
@@ -38,15 +40,17 @@ pub(super) struct Attempt {
     pub(super) verdict: Verdict,
     /// What went wrong, for people.
     pub(super) problem: Option<Problem>,
+    /// The destination throttles.
+    pub(super) throttle: Option<Throttle>,
 }
 
 impl Attempt {
     pub(super) fn new(verdict: Verdict, problem: Problem) -> Self {
-        Self { verdict, problem: Some(problem) }
+        Self { verdict, problem: Some(problem), throttle: None }
     }
 
     pub(super) const fn delivered(rejected: u64) -> Self {
-        Self { verdict: Verdict::Delivered { rejected }, problem: None }
+        Self { verdict: Verdict::Delivered { rejected }, problem: None, throttle: None }
     }
 
     /// There was no answer: the batch may or may not have arrived and goes again.
@@ -86,12 +90,16 @@ impl Transport {
         }
     }
 
-    /// What goes over the wire for `batch`: made once, however many attempts it takes.
-    pub(super) fn request_body(&self, batch: &Batch) -> Bytes {
+    /// What goes over the wire for `batch`: made once, however many attempts it takes. `None` when it is larger
+    /// than a request may be.
+    pub(super) fn request_body(&self, batch: &Batch) -> Option<Bytes> {
+        if batch.body().len() > self.max_request_bytes() {
+            return None;
+        }
         match self {
-            Self::Http(http) => http.request_body(batch.body()),
-            Self::Grpc(grpc) => grpc.request_body(batch.body()),
-            Self::File(_) | Self::Memory(_) => Bytes::new(),
+            Self::Http(http) => http.request_body(batch),
+            Self::Grpc(grpc) => Some(grpc.request_body(batch.body())),
+            Self::File(_) | Self::Memory(_) => Some(Bytes::new()),
         }
     }
 
@@ -103,7 +111,7 @@ impl Transport {
             Self::File(file) => file.send(batch).await,
             Self::Memory(memory) => match memory.keep(batch) {
                 true => Attempt::delivered(0),
-                false => Attempt { verdict: Verdict::Drop(LossReason::QueueFull), problem: None },
+                false => Attempt { verdict: Verdict::Drop(LossReason::QueueFull), problem: None, throttle: None },
             },
         }
     }
@@ -111,14 +119,17 @@ impl Transport {
 
 // === What HTTP and gRPC have in common ===
 
-pub(super) type HttpClient = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
+pub(super) type HttpClient = Client<HttpsConnector<Connector>, Full<Bytes>>;
 
 pub(super) fn client(config: &SignalConfig) -> Result<HttpClient, rustls::Error> {
     let mut http = HttpConnector::new();
     http.enforce_http(false);
     http.set_nodelay(true);
-    let connector =
-        HttpsConnectorBuilder::new().with_tls_config(tls::client_config(config.endpoint.is_https())?).https_or_http();
+    // HTTP/2 with prior knowledge cannot be handed to a proxy, so gRPC always has a tunnel.
+    let tunnel = config.endpoint.is_https() || config.protocol == Protocol::Grpc;
+    let through = Connector::new(http, config.proxy.clone(), tunnel);
+    let tls = tls::client_config(config.endpoint.is_https(), &config.tls)?;
+    let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http();
     let mut client = Client::builder(TokioExecutor::new());
     client.timer(TokioTimer::new()).pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE_TIMEOUT);
     Ok(match config.protocol {
@@ -127,8 +138,8 @@ pub(super) fn client(config: &SignalConfig) -> Result<HttpClient, rustls::Error>
             // A peer that vanished is noticed before the next batch has to wait for it.
             .http2_keep_alive_interval(Duration::from_secs(20))
             .http2_keep_alive_timeout(Duration::from_secs(10))
-            .build(connector.enable_http2().wrap_connector(http)),
-        Protocol::HttpProtobuf => client.build(connector.enable_http1().wrap_connector(http)),
+            .build(connector.enable_http2().wrap_connector(through)),
+        Protocol::HttpProtobuf | Protocol::HttpJson => client.build(connector.enable_http1().wrap_connector(through)),
     })
 }
 
@@ -138,6 +149,13 @@ pub(super) fn headers(config: &SignalConfig, content_type: &'static str) -> Head
     headers.insert(http::header::USER_AGENT, USER_AGENT);
     if let Some(authorization) = config.endpoint.authorization() {
         headers.insert(http::header::AUTHORIZATION, authorization.clone());
+    }
+    // In a tunnel the connector says it, to the proxy alone.
+    if let Some(proxy) =
+        config.proxy.as_ref().filter(|_| !config.endpoint.is_https() && config.protocol != Protocol::Grpc)
+        && let Some(authorization) = proxy.authorization()
+    {
+        headers.insert(http::header::PROXY_AUTHORIZATION, authorization.clone());
     }
     for (name, value) in config.headers.iter() {
         headers.insert(name, value.clone());
@@ -161,6 +179,8 @@ pub(super) fn compressed(body: &Bytes, compression: Compression) -> Bytes {
             drop(encoder.write_all(body));
             encoder.finish().map_or_else(|_| body.clone(), Bytes::from)
         }
+        // Without memory for its tables; the server then says what it thinks of a plain body.
+        Compression::Zstd => zstd::bulk::compress(body, 1).map_or_else(|_| body.clone(), Bytes::from),
     }
 }
 
@@ -196,6 +216,9 @@ pub(super) fn problem_of(error: &hyper_util::client::legacy::Error) -> Problem {
     let mut why = "no connection".to_owned();
     let mut cause = error.source();
     while let Some(error) = cause {
+        if let Some(refused) = error.downcast_ref::<TunnelRefused>() {
+            return Problem::Connect(refused.to_string());
+        }
         if error.to_string().starts_with("dns error") {
             return Problem::Connect("the host name cannot be resolved".to_owned());
         }

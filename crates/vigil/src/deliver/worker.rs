@@ -1,10 +1,12 @@
-//! The thread that delivers, and the handle to it.
+//! The handle to the thread that delivers.
 
-use super::config::{DestinationConfig, Target};
-use super::destination::{Destination, Mark};
+use super::config::DestinationConfig;
+use super::destination::Mark;
 use super::diagnostic::Diagnostics;
-use super::lane::{self, Control};
+use super::post::Post;
 use super::receipt::{DestinationReceipt, LossReason};
+use super::spool::SpoolConfig;
+use super::thread;
 use crate::clock::monotonic;
 use crate::encode::{Batch, Signal};
 use std::cell::Cell;
@@ -13,7 +15,6 @@ use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::JoinHandle;
 
 /// How long after a deadline the thread has to answer before the caller closes the books itself.
 const GRACE: Duration = Duration::from_millis(50);
@@ -21,7 +22,7 @@ const GRACE: Duration = Duration::from_millis(50);
 const FAR_AWAY: Duration = Duration::from_secs(365 * 24 * 3600);
 
 thread_local! {
-    static IS_DELIVERY_THREAD: Cell<bool> = const { Cell::new(false) };
+    pub(super) static IS_DELIVERY_THREAD: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Whether the current thread belongs to a [`Delivery`]. What happens there must not be recorded, or telemetry
@@ -31,18 +32,18 @@ pub fn is_delivery_thread() -> bool {
 }
 
 /// What the thread is asked for.
-enum Command {
+pub(super) enum Command {
     Flush { marks: Vec<Mark>, until: Instant, reply: Reply<bool> },
     Shutdown { until: Instant, reply: Reply<()> },
 }
 
-type Reply<T> = Box<dyn FnOnce(T) + Send>;
+pub(super) type Reply<T> = Box<dyn FnOnce(T) + Send>;
 
 /// Delivers batches to destinations from a thread of its own.
 ///
 /// Dropping it without [`Delivery::shutdown`] stops the thread at once; what is under way is lost and told.
 pub struct Delivery {
-    destinations: Arc<[Arc<Destination>]>,
+    post: Arc<Post>,
     /// Absent when there is no destination, or no thread could be made.
     commands: Option<mpsc::UnboundedSender<Command>>,
     /// The process the thread is in. A fork does not take threads along.
@@ -59,48 +60,44 @@ impl Delivery {
     /// Starts delivering to `destinations`; without any, no thread is made. Cannot fail: where the system gives
     /// no thread, everything is counted as lost (`internal`) and `diagnostics` is told.
     pub fn start(destinations: Vec<DestinationConfig>, diagnostics: Diagnostics) -> Self {
+        Self::start_with(destinations, None, diagnostics)
+    }
+
+    /// Starts delivering to `destinations`, those that are reached over a network through `spool`: what they did not
+    /// take outlives the process, and what earlier processes left for them is delivered first.
+    pub fn start_with(
+        destinations: Vec<DestinationConfig>,
+        spool: Option<SpoolConfig>,
+        diagnostics: Diagnostics,
+    ) -> Self {
         let progress = watch::Sender::new(0);
-        let lanes: Vec<_> = destinations
-            .into_iter()
-            .map(|config| {
-                let takes = Signal::ALL.map(|signal| match &config.target {
-                    Target::Otlp(otlp) => otlp.signal(signal).is_some(),
-                    Target::Directory(_) | Target::Memory(_) => true,
-                });
-                let (name, diagnostics) = (config.name.clone(), Arc::clone(&diagnostics));
-                let destination = Destination::new(name, takes, config.queue_bytes, diagnostics, progress.clone());
-                (Arc::new(config), Arc::new(destination))
-            })
-            .collect();
-        let destinations: Arc<[_]> = lanes.iter().map(|(_, destination)| Arc::clone(destination)).collect();
+        let configs: Vec<_> = destinations.into_iter().map(Arc::new).collect();
+        let post = Arc::new(Post::new(&configs, spool, &diagnostics, &progress));
         let process = std::process::id();
-        if lanes.is_empty() {
-            return Self { destinations, commands: None, process };
+        if configs.is_empty() {
+            return Self { post, commands: None, process };
         }
 
         let (commands, receiver) = mpsc::unbounded_channel();
-        let of_thread = Arc::clone(&destinations);
+        let of_thread = Arc::clone(&post);
         let thread = crate::shell::spawn("deliver", move || {
             IS_DELIVERY_THREAD.set(true);
-            run(&lanes, &of_thread, &progress, receiver);
+            thread::run(&configs, &of_thread, &progress, receiver);
         });
         match thread {
-            Ok(_detached) => Self { destinations, commands: Some(commands), process },
+            Ok(_detached) => Self { post, commands: Some(commands), process },
             Err(_) => {
-                disable(&destinations);
-                Self { destinations, commands: None, process }
+                disable(&post);
+                Self { post, commands: None, process }
             }
         }
     }
 
-    /// Hands `batch` to every destination that takes its signal. Never blocks on more than a short lock; what
-    /// finds no room is counted.
+    /// Hands `batch` to every destination that takes its signal. Never waits for a network; with a spool it is on
+    /// the disk when this returns. What finds no room is counted.
     pub fn offer(&self, batch: Batch) {
-        if self.is_forked() {
-            return;
-        }
-        for destination in &*self.destinations {
-            destination.offer(batch.clone());
+        if !self.is_forked() {
+            self.post.offer(&batch);
         }
     }
 
@@ -110,8 +107,28 @@ impl Delivery {
         if records == 0 || self.is_forked() {
             return;
         }
-        for destination in &*self.destinations {
+        for destination in &self.post.destinations {
             destination.lost_before(signal, reason, records);
+        }
+    }
+
+    /// Whether what is offered is in a spool before it is sent.
+    pub fn has_spool(&self) -> bool {
+        self.post.spool.is_some()
+    }
+
+    /// Takes over what dead processes left in the spool for destinations of ours, now rather than within 10 s.
+    pub fn look_into_spool(&self) {
+        if !self.is_forked() {
+            self.post.look();
+        }
+    }
+
+    /// How many records wait in the spool for destinations of ours, those of earlier processes included.
+    pub fn waiting_in_spool(&self) -> u64 {
+        match &self.post.spool {
+            Some(spool) if !self.is_forked() => (0..self.post.destinations.len()).map(|at| spool.waiting(at)).sum(),
+            _ => 0,
         }
     }
 
@@ -153,13 +170,13 @@ impl Delivery {
 
     /// Whether the thread will answer; `None` when there is nothing to wait for.
     fn send_flush(&self, within: Duration, reply: Reply<bool>) -> Option<bool> {
-        if self.destinations.is_empty() {
+        if self.post.destinations.is_empty() {
             return None;
         }
         if self.is_forked() {
             return Some(false);
         }
-        let marks = self.destinations.iter().map(|destination| destination.mark()).collect();
+        let marks = self.post.destinations.iter().map(|destination| destination.mark()).collect();
         let command = Command::Flush { marks, until: after(within), reply };
         Some(self.commands.as_ref().is_some_and(|commands| commands.send(command).is_ok()))
     }
@@ -167,6 +184,8 @@ impl Delivery {
     /// Delivers what it can `within` the given time and stops. Returns what became of everything: afterwards
     /// nothing is pending, and what is offered later is lost as `closed`. Returns at the latest 100 ms after
     /// the time is up, and earlier when all is settled or every destination asked to be left alone for longer.
+    /// What is in the spool is not waited for (5 ms at most) and stays there: [`Delivery::flush`] first where
+    /// waiting is wanted.
     pub fn shutdown(&self, within: Duration) -> Vec<DestinationReceipt> {
         if self.is_forked() {
             return self.receipts();
@@ -179,13 +198,13 @@ impl Delivery {
             // Not answering in time is as good as an answer: the books are closed here.
             answer.recv_timeout(within.min(FAR_AWAY) + GRACE).ok();
         }
-        close(&self.destinations);
+        close(&self.post);
         self.receipts()
     }
 
     /// [`Delivery::shutdown`] for async code of any runtime.
     pub fn shutdown_async(&self, within: Duration) -> impl Future<Output = Vec<DestinationReceipt>> + Send + 'static {
-        let destinations = Arc::clone(&self.destinations);
+        let post = Arc::clone(&self.post);
         let forked = self.is_forked();
         let (reply, answer) = oneshot::channel();
         let reply = move |()| {
@@ -197,9 +216,9 @@ impl Delivery {
                 drop(answer.await);
             }
             if !forked {
-                close(&destinations);
+                close(&post);
             }
-            receipts(&destinations)
+            post.receipts()
         }
     }
 
@@ -211,8 +230,8 @@ impl Delivery {
     /// What became of everything so far.
     pub fn receipts(&self) -> Vec<DestinationReceipt> {
         match self.is_forked() {
-            true => self.destinations.iter().filter_map(|destination| destination.try_receipt()).collect(),
-            false => receipts(&self.destinations),
+            true => self.post.destinations.iter().filter_map(|destination| destination.try_receipt()).collect(),
+            false => self.post.receipts(),
         }
     }
 
@@ -226,7 +245,7 @@ impl Drop for Delivery {
     fn drop(&mut self) {
         // Closing the channel, as dropping the sender does, ends the thread.
         if !self.is_forked() {
-            close(&self.destinations);
+            close(&self.post);
         }
     }
 }
@@ -236,112 +255,18 @@ fn after(duration: Duration) -> Instant {
     now.checked_add(duration.min(FAR_AWAY)).unwrap_or(now)
 }
 
-fn close(destinations: &[Arc<Destination>]) {
-    destinations.iter().for_each(|destination| destination.close(LossReason::Deadline, LossReason::Closed));
+pub(super) fn close(post: &Post) {
+    post.close(LossReason::Deadline, LossReason::Closed);
 }
 
-fn disable(destinations: &[Arc<Destination>]) {
-    destinations.iter().for_each(|destination| destination.close(LossReason::Internal, LossReason::Internal));
-}
-
-fn receipts(destinations: &[Arc<Destination>]) -> Vec<DestinationReceipt> {
-    destinations.iter().map(|destination| destination.receipt()).collect()
-}
-
-// === The thread ===
-
-/// Starts a task on delivery's own runtime, the only one there is on its thread.
-#[expect(clippy::disallowed_methods, reason = "called on the delivery thread only")]
-pub(super) fn task<F>(future: F) -> JoinHandle<F::Output>
-where
-    F: Future<Output: Send> + Send + 'static,
-{
-    tokio::spawn(future)
-}
-
-fn run(
-    lanes: &[(Arc<DestinationConfig>, Arc<Destination>)],
-    destinations: &Arc<[Arc<Destination>]>,
-    progress: &watch::Sender<u64>,
-    commands: mpsc::UnboundedReceiver<Command>,
-) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        // Names are resolved and files written on these.
-        .max_blocking_threads(8)
-        .thread_name("vigil-deliver-io")
-        .on_thread_start(|| IS_DELIVERY_THREAD.set(true))
-        .build();
-    let Ok(runtime) = runtime else {
-        disable(destinations);
-        return;
-    };
-    let control = watch::Sender::new(Control::default());
-    let reply = runtime.block_on(async {
-        for (config, destination) in lanes {
-            for signal in Signal::ALL {
-                task(lane::run(Arc::clone(config), Arc::clone(destination), signal, control.subscribe()));
-            }
-        }
-        obey(destinations, progress, &control, commands).await
-    });
-    // A resolver or a disk that hangs keeps its thread but not us.
-    runtime.shutdown_background();
-    if let Some(reply) = reply {
-        reply(());
-    }
-}
-
-/// Carries out commands until the shutdown is done, or nobody is left to give one.
-async fn obey(
-    destinations: &Arc<[Arc<Destination>]>,
-    progress: &watch::Sender<u64>,
-    control: &watch::Sender<Control>,
-    mut commands: mpsc::UnboundedReceiver<Command>,
-) -> Option<Reply<()>> {
-    while let Some(command) = commands.recv().await {
-        match command {
-            Command::Flush { marks, until, reply } => {
-                control.send_modify(|control| control.urge = control.urge.wrapping_add(1));
-                let (destinations, progress) = (Arc::clone(destinations), progress.subscribe());
-                task(async move { reply(settled(&destinations, &marks, until, progress).await) });
-            }
-            Command::Shutdown { until, reply } => {
-                control.send_modify(|control| control.deadline = Some(until.into()));
-                let marks: Vec<_> = destinations.iter().map(|destination| destination.mark()).collect();
-                settled(destinations, &marks, until, progress.subscribe()).await;
-                close(destinations);
-                return Some(reply);
-            }
-        }
-    }
-    None
-}
-
-/// Waits until all `destinations` reached their marks; false when the time is up or something was lost.
-async fn settled(
-    destinations: &[Arc<Destination>],
-    marks: &[Mark],
-    until: Instant,
-    mut progress: watch::Receiver<u64>,
-) -> bool {
-    loop {
-        progress.mark_unchanged();
-        let reached: Vec<_> = destinations.iter().zip(marks).map(|(one, mark)| one.reached(mark)).collect();
-        if reached.iter().all(Option::is_some) {
-            return reached.iter().all(|complete| *complete == Some(true));
-        }
-        let changed = tokio::time::timeout_at(until.into(), progress.changed()).await;
-        if !matches!(changed, Ok(Ok(()))) {
-            return false;
-        }
-    }
+pub(super) fn disable(post: &Post) {
+    post.close(LossReason::Internal, LossReason::Internal);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::deliver::{DestinationConfig, MemoryDestination};
+    use crate::deliver::{DestinationConfig, MemoryDestination, Target};
 
     #[test]
     fn in_the_child_of_a_fork_nothing_blocks() {
@@ -349,7 +274,7 @@ mod tests {
         let mut delivery = Delivery::start(vec![DestinationConfig::new("memory", memory)], Arc::new(|_| {}));
         // What a fork leaves behind: another process, and books held by a thread that is not there.
         delivery.process = delivery.process.wrapping_add(1);
-        let destination = Arc::clone(&delivery.destinations[0]);
+        let destination = Arc::clone(&delivery.post.destinations[0]);
         let held = destination.hold();
         let before = monotonic();
         delivery.lost(Signal::Logs, LossReason::BufferFull, 1);

@@ -1,5 +1,8 @@
 //! Batches: complete OTLP requests that can be split without being encoded again.
 
+mod fit;
+mod reread;
+
 use super::logs::write_event;
 use super::metrics::{MetricSeries, POINTS_PER_MESSAGE, Temporality, write_metric};
 use super::options::EncodeOptions;

@@ -64,6 +64,19 @@ impl Resource {
         Self { parts: Arc::new(Parts { resource, scope, schema_url }) }
     }
 
+    /// The resource of a request that was written before, from the values of its fields.
+    pub(super) fn reread(resource_value: &[u8], scope_value: &[u8], schema_url_value: &[u8]) -> Self {
+        let field = |number, value| {
+            let mut out = Vec::new();
+            proto::bytes(&mut out, number, value);
+            out
+        };
+        let resource = field(field::RESOURCE, resource_value);
+        let scope = field(field::SCOPE, scope_value);
+        let schema_url = field(field::SCHEMA_URL, schema_url_value);
+        Self { parts: Arc::new(Parts { resource, scope, schema_url }) }
+    }
+
     /// A complete request around `records` (each with its tag and length), and where in it they begin.
     pub(super) fn wrap(&self, records: &[u8]) -> (Vec<u8>, usize) {
         let Parts { resource, scope, schema_url } = &*self.parts;

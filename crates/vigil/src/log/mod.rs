@@ -3,8 +3,11 @@
 //! Written by the assembler's thread, never by the thread that records: a full pipe delays the log, not the
 //! agent. Never stdout. What cannot be written is dropped: a log is for whoever reads it now.
 
+mod calls;
 mod json;
 mod pretty;
+
+pub(crate) use calls::CallLines;
 
 use crate::settings::LogFormat;
 use std::io::Write;

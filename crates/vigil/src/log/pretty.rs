@@ -114,6 +114,7 @@ pub(super) fn event(line: &mut String, event: &EventData<'_>, color: bool) {
             at.int(attr::VIGIL_RETRY_DELAY_MS).unwrap_or(0),
             at.str(attr::VIGIL_RETRY_REASON).unwrap_or("?")
         ),
+        EventKind::DownstreamRateLimit => throttled(at),
         EventKind::EvaluationResult => {
             let mut text = format!("evaluation {}", at.str(attr::GEN_AI_EVALUATION_NAME).unwrap_or("?"));
             if let Some(vigil_core::fact::AnyValue::Double(score)) = at.get(attr::GEN_AI_EVALUATION_SCORE_VALUE) {
@@ -134,6 +135,25 @@ pub(super) fn event(line: &mut String, event: &EventData<'_>, color: bool) {
     let ink = if event.severity >= Severity::Warn { Ink::Yellow } else { Ink::Dim };
     let time = clock_time(event.time);
     write(line, format_args!("{} {} {text}", Inked(&time, Ink::Dim, color), Inked("•", ink, color)));
+}
+
+/// `throttled by anthropic: rate_limit, retried after 2500 ms`.
+fn throttled(at: &AttributeSet<'_>) -> String {
+    let word = |key| at.str(key).unwrap_or("?");
+    let mut text =
+        format!("throttled by {}: {}", word(attr::DOWNSTREAM_PROVIDER), word(attr::DOWNSTREAM_CLASSIFICATION));
+    if let Some(outcome) = at.str(attr::VIGIL_THROTTLE_OUTCOME) {
+        write(&mut text, format_args!(", {outcome}"));
+    }
+    if let Some(wait) = at.int(attr::VIGIL_THROTTLE_WAIT_MS) {
+        write(&mut text, format_args!(" after {wait} ms"));
+    } else if let Some(wait) = at.int(attr::DOWNSTREAM_RETRY_AFTER_MS) {
+        write(&mut text, format_args!(", come again in {wait} ms"));
+    }
+    if let Some(count) = at.int(attr::VIGIL_THROTTLE_COUNT) {
+        write(&mut text, format_args!(", {count} times"));
+    }
+    text
 }
 
 fn head(line: &mut String, time: UnixNanos, sign: Inked<'_>, depth: u16, name: &str, color: bool) {

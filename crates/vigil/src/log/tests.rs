@@ -1,8 +1,8 @@
 use super::*;
 use std::sync::{Arc, Mutex};
 use vigil_core::contract::{SpanKind, attr};
-use vigil_core::fact::SpanRecord;
 use vigil_core::fact::{Attributes, Outcome, UnixNanos};
+use vigil_core::fact::{EventRecord, SpanRecord};
 use vigil_core::id::{SpanContext, SpanId, TraceId};
 use vigil_core::vocab::ErrorType;
 
@@ -88,4 +88,23 @@ fn a_line_for_machines_is_one_json_object_with_duration_originator_and_ids() {
     assert_eq!(line["attributes"]["gen_ai.usage.input_tokens"], 13_218);
     assert_eq!(line["attributes"]["acme.quote"], "a \"b\" \n c");
     assert_eq!(line["time"], "2026-11-21T01:15:10.324000000Z");
+}
+
+#[test]
+fn throttling_is_a_line_that_says_who_how_and_what_became_of_it() {
+    let mut attributes = Attributes::new();
+    attributes.set(attr::DOWNSTREAM_PROVIDER, "anthropic");
+    attributes.set(attr::DOWNSTREAM_CLASSIFICATION, "rate_limit");
+    attributes.set(attr::VIGIL_THROTTLE_OUTCOME, "retried");
+    attributes.set(attr::VIGIL_THROTTLE_WAIT_MS, 2500_i64);
+    attributes.set(attr::VIGIL_THROTTLE_COUNT, 3_i64);
+    let event = EventRecord {
+        kind: vigil_core::contract::EventKind::DownstreamRateLimit,
+        span: None,
+        time: UnixNanos(1_795_223_709_084_000_000),
+        severity: vigil_core::vocab::Severity::Error,
+        attributes,
+    };
+    let text = lines(LogFormat::Pretty, false, |log| log.event(&event));
+    assert_eq!(text, "01:15:09.084 • throttled by anthropic: rate_limit, retried after 2500 ms, 3 times\n");
 }

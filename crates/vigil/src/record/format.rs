@@ -42,6 +42,8 @@ const ALONE: u8 = 0x80;
 
 /// The trace is kept when spans are sampled.
 pub(crate) const FLAG_SAMPLED: u8 = 1;
+/// The parent is of another process: its start is in no lane.
+pub(crate) const FLAG_REMOTE: u8 = 2;
 
 /// A value on its way into a record.
 #[derive(Clone, Copy, Debug)]

@@ -105,7 +105,8 @@ pub(crate) struct Producer {
     /// Chunks begun since the consumer was last asked to come.
     begun: usize,
     limit: usize,
-    shared: Arc<Shared>,
+    /// `None` when it is closed.
+    shared: Option<Arc<Shared>>,
 }
 
 /// Where the assembler reads.
@@ -157,7 +158,7 @@ pub(crate) fn lane(recorder: u64, limit: usize, last: bool) -> (Producer, Consum
         spare: ptr::null_mut(),
         begun: 0,
         limit: limit.max(CHUNK_BYTES),
-        shared: shared.clone(),
+        shared: Some(shared.clone()),
     };
     (producer, Consumer { chunk, read: 0, shared })
 }
@@ -218,18 +219,16 @@ impl Producer {
 
     /// Whether the consumer is gone.
     pub(crate) fn is_abandoned(&self) -> bool {
-        self.shared.abandoned.load(Ordering::Relaxed)
+        self.shared.as_ref().is_none_or(|shared| shared.abandoned.load(Ordering::Relaxed))
     }
 
     #[cold]
     fn next_chunk(&mut self, len: usize, always: bool) -> Result<Appended, Full> {
-        if self.is_abandoned() {
-            return Err(Full);
-        }
-        let next = if len <= CHUNK_BYTES { self.spare_chunk() } else { ptr::null_mut() };
+        let Some(shared) = self.shared.clone().filter(|_| !self.is_abandoned()) else { return Err(Full) };
+        let next = if len <= CHUNK_BYTES { self.spare_chunk(&shared) } else { ptr::null_mut() };
         let next = if next.is_null() {
             let capacity = len.max(CHUNK_BYTES);
-            let held = self.shared.held.load(Ordering::Relaxed);
+            let held = shared.held.load(Ordering::Relaxed);
             if held.saturating_add(capacity) > self.limit && !always {
                 return Err(Full);
             }
@@ -237,7 +236,7 @@ impl Producer {
             if next.is_null() {
                 return Err(Full);
             }
-            self.shared.held.fetch_add(capacity, Ordering::Relaxed);
+            shared.held.fetch_add(capacity, Ordering::Relaxed);
             self.capacity = capacity;
             next
         } else {
@@ -253,9 +252,9 @@ impl Producer {
     }
 
     /// A chunk that was given back, emptied; null when there is none.
-    fn spare_chunk(&mut self) -> *mut Chunk {
+    fn spare_chunk(&mut self, shared: &Shared) -> *mut Chunk {
         if self.spare.is_null() {
-            self.spare = self.shared.free.swap(ptr::null_mut(), Ordering::Acquire);
+            self.spare = shared.free.swap(ptr::null_mut(), Ordering::Acquire);
         }
         let chunk = self.spare;
         if !chunk.is_null() {
@@ -264,7 +263,7 @@ impl Producer {
             self.spare = taken.next.load(Ordering::Relaxed);
             taken.next.store(ptr::null_mut(), Ordering::Relaxed);
             taken.committed.store(0, Ordering::Relaxed);
-            self.shared.free_count.fetch_sub(1, Ordering::Relaxed);
+            shared.free_count.fetch_sub(1, Ordering::Relaxed);
         }
         chunk
     }
@@ -278,7 +277,9 @@ impl Producer {
         self.capacity = 0;
         self.used = 0;
         self.limit = 0;
-        self.shared.closed.store(true, Ordering::Release);
+        if let Some(shared) = self.shared.take() {
+            shared.closed.store(true, Ordering::Release);
+        }
     }
 }
 
@@ -305,6 +306,9 @@ impl Consumer {
     pub(crate) fn drain(&mut self, mut read: impl FnMut(&[u8])) -> bool {
         // Before the chain is read: what was appended before the close is then seen.
         let closed = self.shared.closed.load(Ordering::Acquire);
+        // What was appended before is not more than this. A producer that keeps ahead of us must not keep us here.
+        let enough = self.shared.held.load(Ordering::Relaxed);
+        let mut seen = 0;
         loop {
             // SAFETY: the chunk at the head is the consumer's to read below `committed`.
             let chunk = unsafe { &*self.chunk };
@@ -313,10 +317,14 @@ impl Consumer {
             let committed = chunk.committed.load(Ordering::Acquire);
             if committed > self.read {
                 chunk.memory.read(self.read, committed, &mut read);
+                seen += committed - self.read;
                 self.read = committed;
             }
             if next.is_null() {
                 return !closed;
+            }
+            if seen > enough {
+                return true;
             }
             let done = std::mem::replace(&mut self.chunk, next);
             self.read = 0;

@@ -57,3 +57,19 @@ fn a_record_larger_than_a_chunk_gets_its_own_and_gives_it_back() {
     }
     assert!(consumer.shared.held.load(Ordering::Relaxed) < 8 * CHUNK_BYTES);
 }
+
+#[test]
+fn a_producer_that_keeps_ahead_does_not_keep_the_consumer() {
+    let (mut producer, mut consumer) = lane(1, 64 << 20, false);
+    let record = [7; 1000];
+    producer.append(&record, false).unwrap();
+    let mut read = 0;
+    // Each reading makes the producer append more than was read.
+    let open = consumer.drain(|bytes| {
+        read += bytes.len();
+        for _ in 0..=bytes.len() / record.len() + CHUNK_BYTES / record.len() {
+            producer.append(&record, false).unwrap();
+        }
+    });
+    assert!(open && read < 4 * CHUNK_BYTES, "{read}");
+}

@@ -96,7 +96,13 @@ impl Lanes {
 
     fn register(&self, last: bool) -> &'static mut Producer {
         let (producer, consumer) = lane(self.id, self.limit, last);
-        self.consumers.lock().unwrap_or_else(PoisonError::into_inner).push(consumer);
+        {
+            let mut consumers = self.consumers.lock().unwrap_or_else(PoisonError::into_inner);
+            // Nobody reads any more: without a consumer the lane takes nothing.
+            if !self.abandoned.load(Ordering::Relaxed) {
+                consumers.push(consumer);
+            }
+        }
         match SPARE.lock().unwrap_or_else(PoisonError::into_inner).pop() {
             Some(spare) => {
                 *spare = producer;
@@ -217,5 +223,13 @@ mod tests {
             lanes.abandon();
         }
         LEAVING.with(|leaving| assert!(leaving.0.borrow().len() <= 2));
+    }
+
+    #[test]
+    fn a_lane_of_a_recorder_that_was_abandoned_takes_no_more_than_nothing() {
+        let lanes = Lanes::new(777, 1 << 20);
+        lanes.abandon();
+        assert!(append(&lanes).is_err(), "nobody would read it");
+        assert_eq!(count(&lanes), 0);
     }
 }

@@ -29,6 +29,8 @@ pub(crate) struct Recorder {
     pub(crate) ids: IdSource,
     /// Whether free text may be recorded at all.
     pub(crate) content: bool,
+    /// Whether everything recorded is of work that was done before.
+    pub(crate) replay: bool,
     pub(crate) sampler: Sampler,
     /// What child processes are handed beside their parent.
     pub(crate) carrier: Carrier,
@@ -43,6 +45,7 @@ pub(crate) struct Terms {
     pub(crate) clock: Clock,
     pub(crate) ids: IdSource,
     pub(crate) content: bool,
+    pub(crate) replay: bool,
     pub(crate) sampler: Sampler,
     pub(crate) carrier: Carrier,
     pub(crate) lane_bytes: usize,
@@ -61,7 +64,7 @@ const SHARED: u64 = 1 << 32;
 impl Home {
     /// Of a span that is not recorded.
     #[inline(always)]
-    pub(crate) fn nowhere() -> Self {
+    pub(crate) const fn nowhere() -> Self {
         Self(AtomicU64::new(0))
     }
 
@@ -96,6 +99,13 @@ pub(crate) struct Refused {
     pub(crate) spans: AtomicU64,
     pub(crate) sets: AtomicU64,
     pub(crate) events: AtomicU64,
+}
+
+impl Refused {
+    /// All of them. Each is exact; they are not read at one moment.
+    pub(crate) fn total(&self) -> u64 {
+        [&self.spans, &self.sets, &self.events].iter().map(|count| count.load(Ordering::Relaxed)).sum()
+    }
 }
 
 /// Which traces are exported. Metrics and logs are made of all of them.
@@ -144,6 +154,7 @@ impl Recorder {
             clock: terms.clock,
             ids: terms.ids,
             content: terms.content,
+            replay: terms.replay,
             sampler: terms.sampler,
             carrier: terms.carrier,
             assembler: OnceLock::new(),
@@ -253,14 +264,6 @@ impl Recorder {
         if let Some(lane) = self.append(&self.refused.sets, false, |_| SetCustom(span, name, value)) {
             home.touched_from(lane);
         }
-    }
-
-    /// Says that a span below `home`'s begins in the calling thread.
-    #[inline]
-    pub(crate) fn touch(&self, home: &Home) {
-        let producer = self.lanes.mine();
-        home.touched_from(producer.number());
-        Lanes::keep(producer);
     }
 
     /// Records an event; `home` is that of the span it happened in, where its handle is at hand.

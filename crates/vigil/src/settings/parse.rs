@@ -71,6 +71,20 @@ impl Parser<'_> {
         }
     }
 
+    /// A count where none at all makes no sense.
+    pub(super) fn at_least_one<T: std::str::FromStr + PartialOrd + From<u8>>(
+        &mut self,
+        variable: &'static str,
+        otherwise: &str,
+    ) -> Option<T> {
+        let number = self.number(variable, otherwise)?;
+        if number < T::from(1) {
+            self.warn(variable, "0", format!("none at all; {otherwise} is used"));
+            return None;
+        }
+        Some(number)
+    }
+
     pub(super) fn millis(&mut self, variable: &'static str, otherwise: &str) -> Option<Duration> {
         self.number(variable, otherwise).map(Duration::from_millis)
     }
@@ -131,11 +145,11 @@ impl Parser<'_> {
         Some(pairs)
     }
 
-    /// An http or https URL.
-    pub(super) fn url(&mut self, variable: &'static str) -> Option<String> {
+    /// An http or https URL; for gRPC also a host and port alone.
+    pub(super) fn url(&mut self, variable: &'static str, is_grpc: bool) -> Option<String> {
         let value = self.text(variable)?;
         let url = value.trim().to_owned();
-        match check_url(&url) {
+        match check_url(&url, is_grpc) {
             Ok(()) => Some(url),
             Err(why) => {
                 self.warn(variable, &value, format!("{why}; nothing is sent there"));
@@ -145,8 +159,12 @@ impl Parser<'_> {
     }
 }
 
-/// Says what is wrong with an endpoint's URL.
-pub(super) fn check_url(url: &str) -> Result<(), &'static str> {
+/// Says what is wrong with an endpoint's URL. gRPC's may have no scheme (`collector:4317`).
+pub(super) fn check_url(url: &str, is_grpc: bool) -> Result<(), &'static str> {
+    if is_grpc && !url.contains("://") {
+        let authority: http::uri::Authority = url.parse().map_err(|_| "not a host and port, nor a URL")?;
+        return if authority.host().is_empty() { Err("not a host and port, nor a URL") } else { Ok(()) };
+    }
     let uri: http::Uri = url.parse().map_err(|_| "not a URL")?;
     match (uri.scheme_str(), uri.host()) {
         (Some("http" | "https"), Some(host)) if !host.is_empty() => Ok(()),

@@ -2,12 +2,14 @@
 
 use super::LogFormat;
 use super::env::Environment;
-use super::parse::{Parser, Warning, check_url};
+use super::parse::{Parser, Warning};
+use super::signals::{NAMES, SignalSettings, backend, exporters, proxies, signal};
 use super::variables::name;
-use crate::deliver::Protocol;
+use crate::deliver::{Backend, DEFAULT_SPOOL_BYTES, Protocol, Proxies, SpoolConfig};
 use crate::encode::{AttributeLimits, Temporality};
 use crate::record::Sampler;
 use crate::span::{RemoteParent, parse_traceparent};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Where free text may go.
@@ -25,21 +27,24 @@ impl ContentMode {
     }
 }
 
-/// How one signal is delivered; without an endpoint it is not.
-#[derive(Clone, PartialEq, Debug, Default)]
-pub(crate) struct SignalSettings {
-    pub(crate) endpoint: Option<String>,
-    pub(crate) protocol: Protocol,
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) timeout: Duration,
-    pub(crate) gzip: bool,
-}
-
 /// What came with the trace context and goes on to child processes unread.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub(crate) struct Carrier {
+    /// Whether child processes get the trace context at all.
+    pub(crate) hands_on: bool,
     pub(crate) tracestate: Option<String>,
     pub(crate) baggage: Option<String>,
+}
+
+/// How much Vigil says of itself on stderr.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub(crate) enum Level {
+    None,
+    Error,
+    Warn,
+    #[default]
+    Info,
+    Debug,
 }
 
 /// Everything decided.
@@ -52,14 +57,29 @@ pub(crate) struct Settings {
     pub(crate) signals: [SignalSettings; 3],
     /// Signals that are not wanted at all: not on the wire, not in files. By signal index.
     pub(crate) unwanted: [bool; 3],
+    pub(crate) proxies: Proxies,
+    /// Whose limits are kept; `None` to go by the host's name.
+    pub(crate) backend: Option<Backend>,
+    pub(crate) spool: Option<SpoolConfig>,
     pub(crate) sampler: Sampler,
     pub(crate) span_limits: AttributeLimits,
     pub(crate) log_limits: AttributeLimits,
+    pub(crate) span_links: usize,
     pub(crate) content: ContentMode,
     pub(crate) log: LogFormat,
     pub(crate) log_color: bool,
-    pub(crate) schedule_delay: Duration,
+    /// Where model calls are written, a line each.
+    pub(crate) calls: Option<PathBuf>,
+    /// How much Vigil says of itself.
+    pub(crate) level: Level,
+    /// By signal index; metrics do not wait.
+    pub(crate) schedule_delay: [Duration; 3],
+    /// The most records of a batch, by signal index.
+    pub(crate) batch_records: [u32; 3],
+    /// The most records a queue in memory holds, by signal index.
+    pub(crate) queue_records: [Option<u64>; 3],
     pub(crate) metric_interval: Duration,
+    pub(crate) shutdown_timeout: Duration,
     pub(crate) temporality: Temporality,
     pub(crate) compat: bool,
     pub(crate) parent: Option<RemoteParent>,
@@ -81,64 +101,25 @@ pub(crate) struct Overrides {
     pub(crate) schedule_delay: Option<Duration>,
     pub(crate) metric_interval: Option<Duration>,
     pub(crate) disabled: Option<bool>,
+    pub(crate) calls: Option<PathBuf>,
+    pub(crate) otlp: Option<bool>,
+    pub(crate) spool: Option<bool>,
+    pub(crate) spool_directory: Option<PathBuf>,
+    pub(crate) spool_bytes: Option<u64>,
+    /// Whether there is a spool where nobody says.
+    pub(crate) spool_default: bool,
+    pub(crate) shutdown_timeout: Option<Duration>,
     /// A destination beside the environment's exists (a folder, memory), so that the log is not the only way out.
     pub(crate) has_destination: bool,
 }
 
-/// One row a signal: exporter, endpoint, protocol, headers, timeout, compression.
-const PER_SIGNAL: [(&str, &str, [&str; 6]); 3] = [
-    (
-        "traces",
-        "v1/traces",
-        [
-            name::TRACES_EXPORTER,
-            name::TRACES_ENDPOINT,
-            name::TRACES_PROTOCOL,
-            name::TRACES_HEADERS,
-            name::TRACES_TIMEOUT,
-            name::TRACES_COMPRESSION,
-        ],
-    ),
-    (
-        "logs",
-        "v1/logs",
-        [
-            name::LOGS_EXPORTER,
-            name::LOGS_ENDPOINT,
-            name::LOGS_PROTOCOL,
-            name::LOGS_HEADERS,
-            name::LOGS_TIMEOUT,
-            name::LOGS_COMPRESSION,
-        ],
-    ),
-    (
-        "metrics",
-        "v1/metrics",
-        [
-            name::METRICS_EXPORTER,
-            name::METRICS_ENDPOINT,
-            name::METRICS_PROTOCOL,
-            name::METRICS_HEADERS,
-            name::METRICS_TIMEOUT,
-            name::METRICS_COMPRESSION,
-        ],
-    ),
-];
-
-const PROTOCOLS: &[(&str, Protocol)] = &[("http/protobuf", Protocol::HttpProtobuf), ("grpc", Protocol::Grpc)];
-const COMPRESSIONS: &[(&str, bool)] = &[("gzip", true), ("none", false)];
-const TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
 const SCHEDULE_DELAY_DEFAULT: Duration = Duration::from_secs(1);
 const METRIC_INTERVAL_DEFAULT: Duration = Duration::from_secs(60);
 const COUNT_LIMIT_DEFAULT: usize = 128;
-
-/// What `OTEL_*_EXPORTER` asks for.
-#[derive(Clone, Copy, Default)]
-struct Exporters {
-    given: bool,
-    otlp: bool,
-    console: bool,
-}
+const BATCH_RECORDS_DEFAULT: u32 = 2048;
+const SHUTDOWN_TIMEOUT_DEFAULT: Duration = Duration::from_secs(5);
+/// The least a spool may take: 1 MiB, a few batches.
+const SPOOL_BYTES_MIN: u64 = 1 << 20;
 
 impl Settings {
     /// Decides every setting.
@@ -146,6 +127,8 @@ impl Settings {
         let mut parser = Parser { environment, warnings: Vec::new() };
         let p = &mut parser;
         let disabled = overrides.disabled.or_else(|| p.boolean(name::SDK_DISABLED)).unwrap_or(false);
+        unsupported(p);
+        let otlp = overrides.otlp.or_else(|| p.boolean(name::VIGIL_OTLP));
 
         let mut resource = p.pairs(name::RESOURCE_ATTRIBUTES).unwrap_or_default();
         resource.extend(overrides.resource.iter().cloned());
@@ -156,11 +139,10 @@ impl Settings {
         let mut console = false;
         let mut unwanted = [false; 3];
         let signals = std::array::from_fn(|index| {
-            let (_, _, names) = PER_SIGNAL[index];
-            let exporters = exporters(p, names[0]);
+            let exporters = exporters(p, NAMES[index].exporter);
             console |= exporters.console;
             unwanted[index] = exporters.given && !exporters.otlp;
-            signal(p, index, exporters, overrides)
+            signal(p, index, exporters, otlp, overrides)
         });
 
         let log = overrides.log.or_else(|| {
@@ -170,22 +152,43 @@ impl Settings {
         let delivers = overrides.has_destination || signals.iter().any(|signal| signal.endpoint.is_some());
         let log = log.unwrap_or(if console || !delivers { LogFormat::Pretty } else { LogFormat::Off });
 
+        let (trace_context, baggage) = propagators(p);
+        let span_delay = overrides.schedule_delay.or_else(|| p.millis(name::SCHEDULE_DELAY, "1000"));
+        let log_delay = overrides.schedule_delay.or_else(|| p.millis(name::LOG_SCHEDULE_DELAY, "1000"));
+        let delay = |given: Option<Duration>| given.unwrap_or(SCHEDULE_DELAY_DEFAULT);
+        let mut batch = |variable| p.at_least_one(variable, "2048").unwrap_or(BATCH_RECORDS_DEFAULT);
+        let batch_records =
+            [batch(name::MAX_EXPORT_BATCH_SIZE), batch(name::LOG_MAX_EXPORT_BATCH_SIZE), BATCH_RECORDS_DEFAULT];
+
         Self {
             disabled,
             service_name,
             resource,
             signals,
             unwanted,
+            proxies: proxies(p),
+            backend: backend(p),
+            spool: spool(p, overrides),
             sampler: sampler(p, overrides.sampling_ratio),
             span_limits: limits(p, name::SPAN_VALUE_LENGTH_LIMIT, name::SPAN_COUNT_LIMIT),
             log_limits: limits(p, name::LOG_VALUE_LENGTH_LIMIT, name::LOG_COUNT_LIMIT),
+            span_links: p.number(name::SPAN_LINK_COUNT_LIMIT, "128").unwrap_or(COUNT_LIMIT_DEFAULT),
             content: content(p, overrides.capture_content),
             log,
             log_color: p.text(name::NO_COLOR).is_none(),
-            schedule_delay: overrides
-                .schedule_delay
-                .or_else(|| p.millis(name::SCHEDULE_DELAY, "1000"))
-                .unwrap_or(SCHEDULE_DELAY_DEFAULT),
+            calls: overrides.calls.clone().or_else(|| p.text(name::VIGIL_JSONL_PATH).map(PathBuf::from)),
+            level: level(p),
+            schedule_delay: [delay(span_delay), delay(log_delay), delay(span_delay)],
+            batch_records,
+            queue_records: [
+                p.at_least_one(name::MAX_QUEUE_SIZE, "the limit in bytes"),
+                p.at_least_one(name::LOG_MAX_QUEUE_SIZE, "the limit in bytes"),
+                None,
+            ],
+            shutdown_timeout: overrides
+                .shutdown_timeout
+                .or_else(|| p.millis(name::VIGIL_SHUTDOWN_TIMEOUT, "5000"))
+                .unwrap_or(SHUTDOWN_TIMEOUT_DEFAULT),
             metric_interval: overrides
                 .metric_interval
                 .filter(|interval| !interval.is_zero())
@@ -193,8 +196,12 @@ impl Settings {
                 .unwrap_or(METRIC_INTERVAL_DEFAULT),
             temporality: temporality(p),
             compat: overrides.compat.or_else(|| p.boolean(name::VIGIL_COMPAT)).unwrap_or(false),
-            parent: parent(p),
-            carrier: Carrier { tracestate: p.text(name::TRACESTATE), baggage: p.text(name::BAGGAGE) },
+            parent: if trace_context { parent(p) } else { None },
+            carrier: Carrier {
+                tracestate: p.text(name::TRACESTATE).filter(|_| trace_context),
+                baggage: p.text(name::BAGGAGE).filter(|_| baggage),
+                hands_on: trace_context,
+            },
             warnings: deduplicated(parser.warnings),
         }
     }
@@ -209,74 +216,6 @@ fn deduplicated(warnings: Vec<Warning>) -> Vec<Warning> {
         }
     }
     unique
-}
-
-fn exporters(p: &mut Parser<'_>, variable: &'static str) -> Exporters {
-    let Some(value) = p.text(variable) else { return Exporters { otlp: true, ..Exporters::default() } };
-    let mut exporters = Exporters { given: true, ..Exporters::default() };
-    for word in value.split(',').map(str::trim).filter(|word| !word.is_empty()) {
-        match word.to_ascii_lowercase().as_str() {
-            "otlp" => exporters.otlp = true,
-            "console" => exporters.console = true,
-            "none" => {}
-            _ => {
-                p.warn(variable, &value, format!("{word:?} is not one of otlp, console, none; it is left out"));
-                // As if it had not been said: an unknown word must not switch the signal off.
-                exporters.given &= exporters.otlp || exporters.console || value.contains(',');
-                exporters.otlp |= !exporters.given;
-            }
-        }
-    }
-    exporters
-}
-
-fn signal(p: &mut Parser<'_>, index: usize, exporters: Exporters, overrides: &Overrides) -> SignalSettings {
-    let (_, path, [_, endpoint, protocol, headers, timeout, compression]) = PER_SIGNAL[index];
-    let protocol = overrides
-        .protocol
-        .or_else(|| p.choice(protocol, PROTOCOLS, "the general protocol"))
-        .or_else(|| p.choice(name::PROTOCOL, PROTOCOLS, "http/protobuf"))
-        .unwrap_or_default();
-    let mut base = match &overrides.endpoint {
-        Some(url) => match check_url(url.trim()) {
-            Ok(()) => Some(url.trim().to_owned()),
-            Err(why) => {
-                p.warn("endpoint", url, format!("{why}; nothing is sent there"));
-                None
-            }
-        },
-        None => None,
-    };
-    let own = if base.is_none() { p.url(endpoint) } else { None };
-    if base.is_none() && own.is_none() {
-        base = p.url(name::ENDPOINT);
-    }
-    if base.is_none() && own.is_none() && exporters.given && exporters.otlp && p.text(name::ENDPOINT).is_none() {
-        // Asked for by name: the specification's default endpoint holds. Never without being asked.
-        base =
-            Some(if protocol == Protocol::Grpc { "http://localhost:4317" } else { "http://localhost:4318" }.to_owned());
-    }
-    let endpoint = own.or_else(|| {
-        base.map(|base| match protocol {
-            Protocol::Grpc => base,
-            Protocol::HttpProtobuf => format!("{}/{path}", base.trim_end_matches('/')),
-        })
-    });
-    let mut all_headers = p.pairs(headers).or_else(|| p.pairs(name::HEADERS)).unwrap_or_default();
-    all_headers.extend(overrides.headers.iter().cloned());
-    SignalSettings {
-        endpoint: endpoint.filter(|_| exporters.otlp),
-        protocol,
-        headers: all_headers,
-        timeout: p
-            .some_millis(timeout, "the general timeout")
-            .or_else(|| p.some_millis(name::TIMEOUT, "10000"))
-            .unwrap_or(TIMEOUT_DEFAULT),
-        gzip: p
-            .choice(compression, COMPRESSIONS, "the general compression")
-            .or_else(|| p.choice(name::COMPRESSION, COMPRESSIONS, "none"))
-            .unwrap_or(false),
-    }
 }
 
 fn sampler(p: &mut Parser<'_>, ratio: Option<f64>) -> Sampler {
@@ -347,6 +286,78 @@ fn temporality(p: &mut Parser<'_>) -> Temporality {
     p.choice(name::TEMPORALITY, &words, "cumulative").unwrap_or_default()
 }
 
+/// Says what is set and does not work here.
+fn unsupported(p: &mut Parser<'_>) {
+    for variable in [name::CONFIG_FILE, name::EXPERIMENTAL_CONFIG_FILE] {
+        if let Some(value) = p.text(variable) {
+            p.warn(variable, &value, "a configuration file is not supported; the other variables are used");
+        }
+    }
+    if let Some(value) = p.text(name::ENTITIES) {
+        p.warn(name::ENTITIES, &value, "entities are not supported; OTEL_RESOURCE_ATTRIBUTES is used");
+    }
+    let aggregations = [("explicit_bucket_histogram", ())];
+    p.choice(name::HISTOGRAM_AGGREGATION, &aggregations, "explicit_bucket_histogram");
+    let filters = [("always_on", ()), ("always_off", ()), ("trace_based", ())];
+    p.choice(name::EXEMPLAR_FILTER, &filters, "trace_based");
+    for variable in [name::SPAN_EVENT_COUNT_LIMIT, name::EVENT_COUNT_LIMIT, name::LINK_COUNT_LIMIT] {
+        p.number::<u32>(variable, "128");
+    }
+}
+
+fn level(p: &mut Parser<'_>) -> Level {
+    let words = [
+        ("none", Level::None),
+        ("error", Level::Error),
+        ("warn", Level::Warn),
+        ("info", Level::Info),
+        ("debug", Level::Debug),
+        ("trace", Level::Debug),
+    ];
+    p.choice(name::LOG_LEVEL, &words, "info").unwrap_or_default()
+}
+
+/// Whether the trace context, and whether the baggage, is read and handed on.
+fn propagators(p: &mut Parser<'_>) -> (bool, bool) {
+    let Some(value) = p.text(name::PROPAGATORS) else { return (true, true) };
+    let (mut trace_context, mut baggage, mut known) = (false, false, false);
+    for word in value.split(',').map(str::trim).filter(|word| !word.is_empty()) {
+        match word.to_ascii_lowercase().as_str() {
+            "tracecontext" => (trace_context, known) = (true, true),
+            "baggage" => (baggage, known) = (true, true),
+            "none" => known = true,
+            _ => {
+                let text = format!("{word:?} is not one of tracecontext, baggage, none; it is left out");
+                p.warn(name::PROPAGATORS, &value, text);
+            }
+        }
+    }
+    if known { (trace_context, baggage) } else { (true, true) }
+}
+
+fn spool(p: &mut Parser<'_>, overrides: &Overrides) -> Option<SpoolConfig> {
+    let switch = p.boolean(name::VIGIL_SPOOL);
+    let directory = overrides.spool_directory.clone().or_else(|| p.text(name::VIGIL_SPOOL_DIR).map(PathBuf::from));
+    let wanted = overrides.spool.or(switch).unwrap_or(overrides.spool_default || directory.is_some());
+    let max_bytes = overrides.spool_bytes.or_else(|| p.number(name::VIGIL_SPOOL_MAX_BYTES, "1073741824"));
+    if !wanted {
+        return None;
+    }
+    let state = || match p.text(name::XDG_STATE_HOME).map(PathBuf::from).filter(|path| path.is_absolute()) {
+        Some(state) => Some(state),
+        None => p.text(name::HOME).map(|home| PathBuf::from(home).join(".local/state")),
+    };
+    let Some(directory) = directory.or_else(|| state().map(|state| state.join("vigil/spool"))) else {
+        if overrides.spool == Some(true) || switch == Some(true) {
+            p.warn(name::VIGIL_SPOOL, "true", "no folder for it: neither VIGIL_SPOOL_DIR nor HOME is set");
+        }
+        return None;
+    };
+    let mut config = SpoolConfig::new(directory);
+    config.max_bytes = max_bytes.unwrap_or(DEFAULT_SPOOL_BYTES).max(SPOOL_BYTES_MIN);
+    Some(config)
+}
+
 fn parent(p: &mut Parser<'_>) -> Option<RemoteParent> {
     let value = p.text(name::TRACEPARENT)?;
     let parent = parse_traceparent(&value);
@@ -359,3 +370,7 @@ fn parent(p: &mut Parser<'_>) -> Option<RemoteParent> {
 #[cfg(test)]
 #[path = "resolve_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "every_variable_tests.rs"]
+mod every_variable;

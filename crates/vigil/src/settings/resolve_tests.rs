@@ -1,4 +1,5 @@
 use super::*;
+use crate::deliver::Compression;
 use crate::encode::Signal;
 
 fn resolve(pairs: &[(&str, &str)]) -> Settings {
@@ -55,7 +56,7 @@ fn l1_l9_each_signal_may_differ_from_the_general_settings() {
     assert_eq!(traces.headers, [("api-key".to_owned(), "other".to_owned())]);
     assert_eq!(logs.headers, [("api-key".to_owned(), "a b".to_owned()), ("x".to_owned(), "y".to_owned())]);
     assert_eq!((logs.timeout.as_millis(), traces.timeout.as_millis()), (100, 2500));
-    assert_eq!((traces.gzip, logs.gzip), (false, true));
+    assert_eq!((traces.compression, logs.compression), (Compression::None, Compression::Gzip));
     assert_eq!(settings.warnings, []);
 }
 

@@ -45,8 +45,13 @@ impl Ambient {
             .flatten()
     }
 
+    /// The innermost span, whomever it belongs to.
+    pub(crate) fn innermost() -> Option<Self> {
+        ENTERED.try_with(|entered| entered.borrow().last().cloned()).ok().flatten()
+    }
+
     pub(crate) fn as_parent(&self) -> Parent {
-        Parent { context: Some(self.context), sampled: Some(self.sampled) }
+        Parent { context: Some(self.context), sampled: Some(self.sampled), remote: false }
     }
 
     pub(crate) fn entered(&self) -> Entered {

@@ -455,7 +455,7 @@ impl ChatSpan {
 /// Numbers and not [`Usage`]: numbers stay in registers, and where nobody records they are never worked out.
 #[inline(always)]
 fn record_usage(span: &Span, usage: &Usage) {
-    if span.is_recording_or_mirrored() {
+    if span.is_recorded() {
         let number = |number: Option<u64>| number.unwrap_or(UNKNOWN);
         record_tokens(
             span,
@@ -473,7 +473,7 @@ const UNKNOWN: u64 = u64::MAX;
 #[inline(never)]
 fn record_tokens(span: &Span, total: [u64; 2], cache: [u64; 2], parts: [u64; 2], web_searches: u64) {
     let known = |number: u64| (number != UNKNOWN).then_some(number);
-    span.set_known([
+    span.set_numbers([
         (attr::GEN_AI_USAGE_INPUT_TOKENS, known(total[0])),
         (attr::GEN_AI_USAGE_OUTPUT_TOKENS, known(total[1])),
         (attr::GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS, known(cache[0])),

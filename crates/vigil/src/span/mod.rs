@@ -8,11 +8,13 @@
 //! evaluations.
 
 mod ambient;
+mod envelope;
 mod future;
 pub(crate) mod kinds;
 mod propagate;
 #[allow(clippy::module_inception, reason = "the type the module is about")]
 mod span;
+mod state;
 mod stream;
 
 pub use ambient::{EnterGuard, current};
@@ -22,9 +24,11 @@ pub use kinds::{
     TurnSpan, WorkflowSpan,
 };
 pub use propagate::{RemoteParent, parse_traceparent};
-pub use span::{AttributeValue, Budget, Content, Evaluation, Span};
+pub use span::{AttributeValue, BudgetLeft, Content, Evaluation, Span};
+pub use state::{HealthReport, StateVector};
 pub use stream::SpanStream;
 
 pub(crate) use ambient::Ambient;
 pub(crate) use propagate::traceparent;
+pub(crate) use span::OFF;
 pub(crate) use span::Parent;

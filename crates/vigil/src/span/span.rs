@@ -3,13 +3,13 @@
 use super::ambient::{Ambient, EnterGuard, Scope};
 #[cfg(feature = "tracing")]
 use crate::clock::Ticks;
-use crate::record::format::{AttrRef, EndedAs, FLAG_SAMPLED, StartFields, ValueRef};
+use crate::record::format::{AttrRef, EndedAs, FLAG_REMOTE, FLAG_SAMPLED, StartFields, ValueRef};
 use crate::record::{Home, Recorder};
 use crate::settings::{Carrier, name};
 use std::time::Duration;
-use vigil_core::contract::{EventKind, Key, SpanKind, attr};
+use vigil_core::contract::{EventKind, Key, MAX_NAME_VALUE_BYTES, SpanKind, attr};
 use vigil_core::id::{SpanContext, SpanId, TraceId};
-use vigil_core::vocab::{EconomicMode, ErrorType, OperatingMode, Severity};
+use vigil_core::vocab::{EconomicMode, ErrorType, EvaluationTiming, OperatingMode, Severity, sanitise};
 
 /// A span that has started: the part that is the same for every kind.
 ///
@@ -40,11 +40,13 @@ struct Place {
 pub(crate) struct Parent {
     pub(crate) context: Option<SpanContext>,
     pub(crate) sampled: Option<bool>,
+    /// Whether it is certain to be a span of another process.
+    pub(crate) remote: bool,
 }
 
 /// What an agent may still spend. Fields that are `None` are not recorded.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Budget {
+pub struct BudgetLeft {
     /// Tokens left.
     pub tokens_remaining: Option<u64>,
     /// Money left, in nano-dollars.
@@ -66,6 +68,10 @@ pub struct Evaluation<'a> {
     pub label: Option<&'a str>,
     /// Who judged, by name.
     pub evaluator: Option<&'a str>,
+    /// Which layer was judged, in a word: `reasoning`, `action`, `execution`, …
+    pub layer: Option<&'a str>,
+    /// When it was judged.
+    pub timing: Option<EvaluationTiming>,
 }
 
 /// Kinds of free text. None is recorded unless content capture is on.
@@ -126,6 +132,19 @@ macro_rules! attribute_value_from {
 attribute_value_from!(&'a str => Str, i64 => Int, i32 => Int, u32 => Int, f64 => Double, bool => Bool);
 
 impl Span {
+    /// A span that records nothing and knows nothing.
+    pub(crate) const fn nothing() -> Span {
+        Span {
+            recorder: None,
+            place: Place { context: NO_CONTEXT, sampled: 0 },
+            home: Home::nowhere(),
+            #[cfg(feature = "tracing")]
+            started: Ticks(0),
+            #[cfg(feature = "tracing")]
+            mirror: None,
+        }
+    }
+
     /// A span that records nothing.
     #[inline]
     pub(crate) fn off(parent: Parent) -> Self {
@@ -156,7 +175,8 @@ impl Span {
             Some(context) => context.trace_id,
             None => recorder.ids.trace_id(),
         };
-        let flags = recorder.sampled_flag(trace, parent.sampled);
+        let remote = if parent.remote { FLAG_REMOTE } else { 0 };
+        let flags = recorder.sampled_flag(trace, parent.sampled) | remote;
         let above = parent.context.map_or(SpanId([0; 8]), |context| context.span_id);
         Self::record_start(recorder, trace, above, flags, kind, target, attributes)
     }
@@ -256,6 +276,11 @@ impl Span {
         self.home.begun_below(&child.home);
     }
 
+    /// Whether what is recorded here was done before and is only replayed.
+    pub(crate) fn is_replay(&self) -> bool {
+        self.recorder.is_some_and(|recorder| recorder.replay)
+    }
+
     /// Records the seconds from the start until now.
     pub(crate) fn set_until_now(&self, key: Key) {
         #[cfg(feature = "tracing")]
@@ -289,7 +314,7 @@ impl Span {
 
     /// Whether anybody wants to know what becomes of this span.
     #[inline(always)]
-    pub(crate) fn is_recording_or_mirrored(&self) -> bool {
+    pub(crate) fn is_recorded(&self) -> bool {
         #[cfg(feature = "tracing")]
         if self.mirror.is_some() {
             return true;
@@ -322,7 +347,7 @@ impl Span {
         let carrier = self.recorder.map(|recorder| &recorder.carrier);
         let given = |value: fn(&Carrier) -> &Option<String>| carrier.and_then(|carrier| value(carrier).clone());
         let variables = [
-            (name::TRACEPARENT, self.traceparent()),
+            (name::TRACEPARENT, self.traceparent().filter(|_| carrier.is_none_or(|carrier| carrier.hands_on))),
             (name::TRACESTATE, given(|carrier| &carrier.tracestate)),
             (name::BAGGAGE, given(|carrier| &carrier.baggage)),
         ];
@@ -333,44 +358,38 @@ impl Span {
     /// value or the free functions become its children. For futures use
     /// [`in_span`](crate::InSpanExt::in_span).
     pub fn enter(&self) -> EnterGuard {
-        // What begins inside begins in this thread.
-        if let Some(recorder) = self.recorder {
-            recorder.touch(&self.home);
-        }
-        self.as_scope().enter()
+        // Whoever asks what is current may start spans below it anywhere.
+        self.scope().enter()
     }
 
     /// This span as something to be inside of, in whatever thread.
     pub(crate) fn scope(&self) -> Scope {
-        self.home.share();
-        self.as_scope()
-    }
-
-    fn as_scope(&self) -> Scope {
         Scope {
-            ambient: self.as_ambient(),
+            ambient: self.ambient(),
             #[cfg(feature = "tracing")]
             mirror: self.mirror.clone(),
         }
     }
 
     /// This span for whoever wants to start spans below it, in whatever thread.
-    #[cfg(feature = "tracing")]
     pub(crate) fn ambient(&self) -> Option<Ambient> {
         self.home.share();
-        self.as_ambient()
-    }
-
-    fn as_ambient(&self) -> Option<Ambient> {
         let recorder = self.recorder?;
         Some(Ambient { recorder, context: self.place.context, sampled: self.is_sampled() })
     }
 
     /// Records an attribute of your own. Names should carry a prefix of yours (`acme.tier`); values are
-    /// names and numbers, cut after 256 bytes. For prompts, results and other content use
+    /// names and numbers. Both are cut after 256 bytes. For prompts, results and other content use
     /// [`record_content`](Self::record_content), which keeps them private by default.
     pub fn set_attribute<'v>(&self, name: &str, value: impl Into<AttributeValue<'v>>) {
         if let Some(recorder) = self.recorder {
+            let cut;
+            let name = if name.len() > MAX_NAME_VALUE_BYTES {
+                cut = crate::truncate::text(name, MAX_NAME_VALUE_BYTES);
+                &cut
+            } else {
+                name
+            };
             let value = match value.into() {
                 AttributeValue::Str(text) => ValueRef::Str(text),
                 AttributeValue::Int(number) => ValueRef::Int(number),
@@ -388,8 +407,9 @@ impl Span {
         }
     }
 
-    /// Records what is left to spend, on this span and on the budget gauges. Call it once a tick.
-    pub fn record_budget(&self, budget: &Budget) {
+    /// Records what is left to spend, on this span and on the budget gauges. Call it once a tick; a
+    /// [`Budget`](crate::Budget) does so by [`record`](crate::Budget::record).
+    pub fn record_budget(&self, budget: &BudgetLeft) {
         let mut attributes = [(attr::LIFE_BUDGET_TOKENS_REMAINING, ValueRef::Bool(false)); 4];
         let mut count = 0;
         let mut put = |key, value: Option<ValueRef<'static>>| {
@@ -427,7 +447,8 @@ impl Span {
 
     /// Records that a budget is used up.
     pub fn record_budget_exhausted(&self, kind: vigil_core::vocab::BudgetKind) {
-        self.event(EventKind::BudgetExhausted, Severity::Warn, &[(attr::VIGIL_BUDGET_KIND, kind.as_str().into())]);
+        let event = EventKind::BudgetExhausted;
+        self.event(event, event.def().severity, &[(attr::VIGIL_BUDGET_KIND, kind.as_str().into())]);
     }
 
     /// Records the result of an evaluation of this span's work.
@@ -435,12 +456,21 @@ impl Span {
         let mut attributes = vec![(attr::GEN_AI_EVALUATION_NAME, ValueRef::Str(evaluation.name))];
         if let Some(score) = evaluation.score {
             attributes.push((attr::GEN_AI_EVALUATION_SCORE_VALUE, score.into()));
+            attributes.push((attr::LIFE_EVAL_SCORE, score.into()));
         }
         if let Some(label) = evaluation.label {
             attributes.push((attr::GEN_AI_EVALUATION_SCORE_LABEL, label.into()));
+            attributes.push((attr::LIFE_EVAL_LABEL, label.into()));
         }
         if let Some(evaluator) = evaluation.evaluator {
             attributes.push((attr::LIFE_EVAL_EVALUATOR, evaluator.into()));
+        }
+        let layer = evaluation.layer.map(sanitise);
+        if let Some(layer) = layer.as_deref().filter(|layer| !layer.is_empty()) {
+            attributes.push((attr::LIFE_EVAL_LAYER, layer.into()));
+        }
+        if let Some(timing) = evaluation.timing {
+            attributes.push((attr::LIFE_EVAL_TIMING, timing.as_str().into()));
         }
         self.event(EventKind::EvaluationResult, Severity::Info, &attributes);
     }
@@ -497,7 +527,7 @@ impl Span {
 
     /// Records those of the numbers that are known.
     #[inline(always)]
-    pub(crate) fn set_known<const N: usize>(&self, numbers: [(Key, Option<u64>); N]) {
+    pub(crate) fn set_numbers<const N: usize>(&self, numbers: [(Key, Option<u64>); N]) {
         #[cfg(feature = "tracing")]
         if let Some(mirror) = &self.mirror {
             for (key, number) in numbers {
@@ -570,6 +600,9 @@ impl Span {
         }
     }
 }
+
+/// A span that records nothing, for whoever needs one to point to.
+pub(crate) static OFF: Span = Span::nothing();
 
 /// What a span has for a context when telemetry is off and nothing is above it.
 const NO_CONTEXT: SpanContext = SpanContext { trace_id: TraceId([0; 16]), span_id: SpanId([0; 8]) };

@@ -30,7 +30,12 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(answer: Answer) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::start_at(0, answer)
+    }
+
+    /// At a port of one's own choice.
+    pub(crate) fn start_at(port: u16, answer: Answer) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let requests = Arc::<Mutex<Vec<Request>>>::default();
         let kept = requests.clone();

@@ -5,6 +5,13 @@ use std::io::Write;
 use std::net::TcpListener;
 use std::thread;
 
+/// Asks behind a gateway that allows everything.
+fn ask(model: &Model, request: &Request<'_>) -> Result<Reply, ModelError> {
+    let telemetry = vigil::testing::recorder();
+    let chat = telemetry.chat_span(model.provider(), model.name());
+    model.ask(&Gateway::new(vigil::gateway::Policy::allow_all()), &chat, request)
+}
+
 const TOOLS: &[ToolDefinition] = &[ToolDefinition { name: "read_file", description: "Reads.", arguments: &["path"] }];
 
 fn request<'a>(messages: &'a [Message], stream: bool) -> Request<'a> {
@@ -30,8 +37,8 @@ fn a_streamed_answer_is_the_same_as_one_in_one_piece_in_both_protocols() {
         for name in [MAIN_MODEL, HELPER_MODEL] {
             let model = Model::new(protocol, &url, "key", name);
             let messages = [Message::User("count".into())];
-            let whole = model.ask(&request(&messages, false)).unwrap();
-            let streamed = model.ask(&request(&messages, true)).unwrap();
+            let whole = ask(&model, &request(&messages, false)).unwrap();
+            let streamed = ask(&model, &request(&messages, true)).unwrap();
             assert!(streamed.time_to_first_chunk.is_some());
             assert_eq!(Reply { time_to_first_chunk: None, ..streamed }, whole);
             assert_eq!(whole.calls.len(), 2);
@@ -46,7 +53,7 @@ fn usage_is_inclusive_whatever_the_provider_counts() {
     let server = ScriptedServer::start().unwrap();
     let messages = conversation();
     for (protocol, url) in [(Protocol::Anthropic, server.anthropic_url()), (Protocol::OpenAi, server.openai_url())] {
-        let reply = Model::new(protocol, &url, "key", MAIN_MODEL).ask(&request(&messages, true)).unwrap();
+        let reply = ask(&Model::new(protocol, &url, "key", MAIN_MODEL), &request(&messages, true)).unwrap();
         assert_eq!((reply.usage.input(), reply.usage.output()), (Some(44 + 2144 + 233), Some(158)));
         assert_eq!(reply.usage.cache_read_tokens(), Some(2144));
     }
@@ -79,12 +86,12 @@ fn a_busy_server_says_when_to_come_back_and_one_without_an_answer_is_not_asked_a
     let server = ScriptedServer::start().unwrap();
     let model = Model::new(Protocol::Anthropic, &server.anthropic_url(), "key", MAIN_MODEL);
     let messages = &conversation()[..3];
-    let error = model.ask(&request(messages, true)).unwrap_err();
+    let error = ask(&model, &request(messages, true)).unwrap_err();
     assert_eq!((error.kind.clone(), error.retry_after), (ErrorType::OVERLOADED, Some(Duration::from_millis(60))));
     assert!(error.is_retryable());
-    assert!(model.ask(&request(messages, true)).is_ok());
+    assert!(ask(&model, &request(messages, true)).is_ok());
     let error =
-        Model::new(Protocol::OpenAi, &server.openai_url(), "key", "x").ask(&request(messages, true)).unwrap_err();
+        ask(&Model::new(Protocol::OpenAi, &server.openai_url(), "key", "x"), &request(messages, true)).unwrap_err();
     assert_eq!(error.kind, ErrorType::INVALID_REQUEST);
     assert!(!error.is_retryable());
 }
@@ -123,7 +130,7 @@ fn answers_that_are_none_are_errors_and_never_a_panic() {
             ErrorType::INVALID_RESPONSE,
         ),
     ] {
-        let error = answering(answer).ask(&request(&messages, stream)).unwrap_err();
+        let error = ask(&answering(answer), &request(&messages, stream)).unwrap_err();
         assert_eq!(error.kind, kind, "{answer}");
     }
 }
@@ -134,12 +141,12 @@ fn a_refused_key_is_not_repeated_and_a_redirect_is_not_followed_with_it() {
     let refused = answering(
         "HTTP/1.1 401 Unauthorized\r\nconnection: close\r\n\r\n{\"error\":{\"message\":\"bad key the-secret-key\"}}",
     );
-    let error = refused.ask(&request(&messages, false)).unwrap_err();
+    let error = ask(&refused, &request(&messages, false)).unwrap_err();
     assert_eq!(error.kind, ErrorType::AUTHENTICATION);
     assert!(!error.message.contains("the-secret-key"));
     assert!(!format!("{refused:?}").contains("the-secret-key"));
     let elsewhere = answering("HTTP/1.1 307 Elsewhere\r\nlocation: http://127.0.0.1:1/\r\nconnection: close\r\n\r\n");
-    assert_eq!(elsewhere.ask(&request(&messages, false)).unwrap_err().kind, ErrorType::INVALID_REQUEST);
+    assert_eq!(ask(&elsewhere, &request(&messages, false)).unwrap_err().kind, ErrorType::INVALID_REQUEST);
 }
 
 #[test]

@@ -1,9 +1,11 @@
 use super::*;
+use crate::demo::economy;
+use crate::demo::policy;
 use crate::demo::scratch::Scratch;
 use serde_json::{Value, json};
 use std::os::unix::fs::symlink;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use vigil::testing;
 
 fn scratch() -> (Scratch, Tools) {
@@ -11,8 +13,12 @@ fn scratch() -> (Scratch, Tools) {
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let name = format!("vigil-demo-tools-test-{}-{number}", std::process::id());
     let scratch = Scratch::create(&std::env::temp_dir(), &name).unwrap();
-    let tools = Tools::new(scratch.path()).unwrap();
+    let tools = tools_with(&scratch, policy::BUILT_IN);
     (scratch, tools)
+}
+
+fn tools_with(scratch: &Scratch, policy: &str) -> Tools {
+    Tools::new(Some(scratch.path()), policy.parse().unwrap(), &economy::budget(true), &Events::Unkept).unwrap()
 }
 
 fn call(name: &str, arguments: Value) -> ToolCall {
@@ -57,12 +63,13 @@ fn a_command_tells_how_it_ended_and_only_known_ones_are_run() {
     let (scratch, tools) = scratch();
     let refused = run(&tools, "run_command", json!({ "command": "sh -c id" }));
     assert_eq!((refused.status, refused.exit_code), (ToolStatus::Error, None));
+    assert_eq!(refused.refusal, Some(ErrorType::DENIED));
     let failed = run(&tools, "run_command", json!({ "command": "sh check.sh" }));
     assert_eq!((failed.status, failed.exit_code), (ToolStatus::Error, Some(1)));
     assert!(failed.text.contains("report.md is wrong"), "{}", failed.text);
     fs::write(scratch.path().join("report.md"), "errors: 5\n").unwrap();
     let passed = run(&tools, "run_command", json!({ "command": "sh check.sh" }));
-    assert_eq!(passed, Outcome { text: "report.md is right\n".into(), status: ToolStatus::Ok, exit_code: Some(0) });
+    assert_eq!(passed, Outcome { exit_code: Some(0), ..Outcome::ok("report.md is right\n") });
 }
 
 #[test]
@@ -72,14 +79,15 @@ fn a_command_continues_the_trace_and_sees_nothing_else_of_the_environment() {
     let telemetry = testing::recorder();
     let span = telemetry.tool_span("run_command", "call-1");
     let outcome = tools.run(&span, &call("run_command", json!({ "command": "sh check.sh" }))).unwrap();
-    assert!(outcome.text.contains(&format!("TRACEPARENT={}", span.traceparent().unwrap())), "{}", outcome.text);
+    let trace = span.context().trace_id;
+    assert!(outcome.text.contains(&format!("TRACEPARENT=00-{trace}-")), "{}", outcome.text);
     assert!(!outcome.text.contains("CARGO"), "{}", outcome.text);
 }
 
 #[test]
 fn a_command_that_takes_too_long_is_ended_with_all_it_started() {
-    let (scratch, mut tools) = scratch();
-    tools.command_time = Duration::from_millis(200);
+    let (scratch, _) = scratch();
+    let tools = tools_with(&scratch, r#"{"rules": {"process.run": {}}, "process_policy": {"timeout_ms": 200}}"#);
     fs::write(scratch.path().join("check.sh"), "sleep 60 & sleep 60").unwrap();
     let started = Instant::now();
     let outcome = run(&tools, "run_command", json!({ "command": "sh check.sh" }));
@@ -89,13 +97,24 @@ fn a_command_that_takes_too_long_is_ended_with_all_it_started() {
 
 #[test]
 fn the_policy_lets_the_report_be_written_and_the_check_be_run_and_no_more() {
-    let decide = |name, arguments| Tools::decide(&call(name, arguments));
-    assert_eq!(decide("read_file", json!({ "path": "x" })), None);
-    assert_eq!(decide("write_file", json!({ "path": "report.md" })), Some(Decision::Accept));
-    assert_eq!(decide("write_file", json!({ "path": "check.sh" })), Some(Decision::Reject));
-    assert_eq!(decide("run_command", json!({ "command": "sh check.sh" })), Some(Decision::Accept));
-    assert_eq!(decide("run_command", json!({ "command": "sh check.sh; id" })), Some(Decision::Reject));
-    assert_eq!(decide("run_command", Value::Null), Some(Decision::Reject));
+    let (scratch, tools) = scratch();
+    let decide = |tools: &Tools, name| tools.decide(&call(name, Value::Null));
+    assert_eq!(decide(&tools, "read_file"), None);
+    assert_eq!(decide(&tools, "write_file"), Some(Decision::Accept));
+    let strict = tools_with(&scratch, "{}");
+    assert_eq!(decide(&strict, "run_command"), Some(Decision::Reject));
+    let write = |path: &str| run(&tools, "write_file", json!({ "path": path, "content": "x" })).refusal;
+    assert_eq!((write("report.md"), write("check.sh")), (None, Some(ErrorType::DENIED)));
+    let command = |command: &str| run(&tools, "run_command", json!({ "command": command })).refusal;
+    assert_eq!((command("sh check.sh"), command("sh check.sh; id")), (None, Some(ErrorType::DENIED)));
+}
+
+#[test]
+fn a_call_beyond_its_budget_is_refused_as_such() {
+    let (scratch, _) = scratch();
+    let tools = tools_with(&scratch, r#"{"rules": {"fs.write": {"budget": 1}}}"#);
+    let write = || run(&tools, "write_file", json!({ "path": "report.md", "content": "x" })).refusal;
+    assert_eq!((write(), write()), (None, Some(ErrorType::BUDGET_EXHAUSTED)));
 }
 
 #[test]

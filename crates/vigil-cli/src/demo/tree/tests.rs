@@ -42,11 +42,11 @@ fn run(telemetry: &Telemetry) {
 fn a_run_is_drawn_with_branches_times_a_chart_and_what_is_worth_saying() {
     let text = tree(&spans(run), Styles::none());
     let expected = "\
-invoke_agent auditor                   9.0 ms ──────────────  $0.0015
-├ phase deliberate                     8.0 ms  ─────────────  explore → execute
-│ └ chat claude-haiku-4-5              7.0 ms    ━━━━━━━━━━━  5,000 in, 20 out, $0.0015, 1 retry
-├ execute_tool run_command             6.0 ms     ━━━━━━━━━━  tool_error, exit 3
-└ execute_tool a_tool_with_a_very_lo…  5.0 ms       ━━━━━━━━
+invoke_agent auditor                   9.0 ms ──────────  $0.0015
+├ phase deliberate                     8.0 ms  ─────────  explore → execute
+│ └ chat claude-haiku-4-5              7.0 ms   ━━━━━━━━  5,000 in, 20 out, $0.0015, 1 retry
+├ execute_tool run_command             6.0 ms    ━━━━━━━  tool_error, exit 3
+└ execute_tool a_tool_with_a_very_lo…  5.0 ms     ━━━━━━
 ";
     assert_eq!(text, expected);
 }

@@ -3,9 +3,10 @@
 use super::{Class, Key, KeyDef, Source, ValueType, Words};
 use crate::contract::spans::SPAN_IDS;
 use crate::vocab::{
-    AgentKind, BudgetKind, CapabilityError, CircuitState, Decision, EconomicMode, ErrorType, EvaluationTiming,
-    FinishReason, Health, McpMethod, Modality, OperatingMode, Operation, Originator, OutcomeWord, OutputType, Phase,
-    Provider, RiskLevel, ThrottleClass, ThrottleOutcome, ToolStatus, ToolType, UsageSource,
+    AgentKind, BudgetKind, CapabilityError, CircuitState, Decision, DownstreamOperation, EconomicMode, ErrorType,
+    EvaluationTiming, FinishReason, Health, LimitScope, McpMethod, Modality, OperatingMode, Operation, Originator,
+    OutcomeWord, OutputType, Phase, Provider, RiskLevel, Service, ServiceCategory, ThrottleClass, ThrottleOutcome,
+    ThrottleRule, ToolStatus, ToolType, UsageSource,
 };
 
 macro_rules! words {
@@ -358,6 +359,10 @@ attributes! {
     // Autonomic: the agent's health
     AUTONOMIC_ECONOMIC_MODE = "autonomic.economic_mode", Str, Enum(closed EconomicMode::WORDS), Source::Seed("L10"),
         "How freely the agent spends.";
+    AUTONOMIC_ECONOMIC_MODE_FROM = "autonomic.economic_mode.from", Str, Enum(closed EconomicMode::WORDS), Source::Vigil,
+        "The economic mode before.";
+    AUTONOMIC_ECONOMIC_MODE_TO = "autonomic.economic_mode.to", Str, Enum(closed EconomicMode::WORDS), Source::Vigil,
+        "The economic mode after.";
     AUTONOMIC_OPERATIONAL_HEALTH = "autonomic.operational_health", Str, Enum(closed Health::WORDS), Source::Seed("L10"),
         "Health of its tools and services.";
     AUTONOMIC_COGNITIVE_HEALTH = "autonomic.cognitive_health", Str, Enum(closed Health::WORDS), Source::Seed("L10"),
@@ -386,18 +391,18 @@ attributes! {
         "How the call failed; absent when it did not.";
 
     // Throttled downstreams
-    DOWNSTREAM_SERVICE = "downstream.service", Str, Enum(known &["provider", "github", "registry", "telemetry_export", "mcp", "other"]), Source::Seed("T9"),
+    DOWNSTREAM_SERVICE = "downstream.service", Str, Enum(closed ServiceCategory::WORDS), Source::Seed("T9"),
         "The category of the service.";
-    DOWNSTREAM_PROVIDER = "downstream.provider", Str, Enum, Source::Vigil,
-        "The service itself, from a closed list of the classifier.";
-    DOWNSTREAM_OPERATION = "downstream.operation", Str, Enum, Source::Seed("T9"),
-        "The high-level operation, from a closed list; never arguments.";
+    DOWNSTREAM_PROVIDER = "downstream.provider", Str, Enum(closed Service::WORDS), Source::Vigil,
+        "The service itself, or the program that tells of it.";
+    DOWNSTREAM_OPERATION = "downstream.operation", Str, Enum(closed DownstreamOperation::WORDS), Source::Seed("T9"),
+        "What was being done; never arguments.";
     DOWNSTREAM_CLASSIFICATION = "downstream.classification", Str, Enum(closed ThrottleClass::WORDS), Source::Seed("T9"),
         "How the service throttles.";
     DOWNSTREAM_RETRYABLE = "downstream.retryable", Bool, Number, Source::Seed("T9"),
         "Trying again later can help.";
-    DOWNSTREAM_SCOPE = "downstream.scope", Str, Enum, Source::Vigil,
-        "What is limited: requests, tokens, …";
+    DOWNSTREAM_SCOPE = "downstream.scope", Str, Enum(closed LimitScope::WORDS), Source::Vigil,
+        "What is limited.";
     DOWNSTREAM_RETRY_AFTER_MS = "downstream.retry_after_ms", Int, Number, Source::Vigil,
         "Milliseconds to wait, as the service said.";
     DOWNSTREAM_LIMIT = "downstream.limit", Int, Number, Source::Vigil,
@@ -408,8 +413,14 @@ attributes! {
         "When the limit resets: seconds since the Unix epoch.";
     VIGIL_THROTTLE_OUTCOME = "vigil.throttle.outcome", Str, Enum(closed ThrottleOutcome::WORDS), Source::Vigil,
         "What became of the throttled call.";
-    VIGIL_THROTTLE_RULE = "vigil.throttle.rule", Str, Enum, Source::Vigil,
-        "The rule that recognised the throttling.";
+    VIGIL_THROTTLE_RULE = "vigil.throttle.rule", Str, Enum(closed ThrottleRule::WORDS), Source::Vigil,
+        "The rule that recognised the throttling; the part before the dot is its evidence.";
+    VIGIL_THROTTLE_COUNT = "vigil.throttle.count", Int, Number, Source::Vigil,
+        "How often the same throttling was met that this event stands for; absent for once.";
+    VIGIL_THROTTLE_WAIT_MS = "vigil.throttle.wait_ms", Int, Number, Source::Vigil,
+        "Milliseconds that are waited because of it, where that is known.";
+    VIGIL_THROTTLE_REMAINING_RATIO = "vigil.throttle.remaining_ratio", Double, Number, Source::Vigil,
+        "What is left of a limit, 0 to 1.";
 
     // Vigil: every record
     VIGIL_ORIGINATOR = "vigil.originator", Str, Enum(closed Originator::WORDS), Source::Seed("C2"),

@@ -51,8 +51,10 @@ fn the_throttle_event_has_exactly_these_fields_and_no_free_text() {
             "downstream.scope",
             "downstream.service",
             "http.response.status_code",
+            "vigil.throttle.count",
             "vigil.throttle.outcome",
             "vigil.throttle.rule",
+            "vigil.throttle.wait_ms",
         ]
     );
     for key in def.required.iter().chain(def.attributes).chain(COMMON_EVENT) {

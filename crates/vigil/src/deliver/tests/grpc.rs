@@ -72,7 +72,9 @@ fn unavailable_with_retry_info_is_waited_out_and_without_it_is_backed_off() {
     assert_eq!((counts(&receipt), receipt.retries), ((3, 3, vec![]), 2));
     let received = server.received();
     assert!(received[1].at - received[0].at >= Duration::from_millis(700));
-    assert_eq!(told.lines()[0], "traces cannot be delivered to backend, retrying: it answered gRPC UNAVAILABLE");
+    let lines = told.lines();
+    assert_eq!(lines[0], "backend throttles (overloaded, 1 answers)", "the one that said when to come again");
+    assert_eq!(lines[1], "traces cannot be delivered to backend, retrying: it answered gRPC UNAVAILABLE");
 }
 
 #[test]
@@ -90,10 +92,12 @@ fn resource_exhausted_splits_retries_or_drops_by_what_it_says() {
     let mut throttled = code(8);
     throttled.trailers = vec![("grpc-status-details-bin", retry_info(1_000_000))];
     let server = GrpcServer::start(vec![throttled, code(8)], code(0));
-    let (delivery, _) = start(grpc(&server));
+    let (delivery, told) = start(grpc(&server));
     delivery.offer(spans(1, 10));
     let receipt = finish(&delivery, LONG);
     assert_eq!((counts(&receipt), receipt.retries), ((1, 0, vec![(LossReason::Rejected, 1)]), 1));
+    assert_eq!(told.lines()[0], "backend throttles (rate_limit, 1 answers)", "the one that said when to come again");
+    assert!(!told.lines()[1..].iter().any(|line| line.contains("throttles")), "{:?}", told.lines());
 }
 
 #[test]

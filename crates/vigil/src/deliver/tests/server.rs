@@ -11,6 +11,7 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -65,6 +66,7 @@ impl<R: Clone> State<R> {
 pub(super) struct HttpServer {
     pub(super) address: SocketAddr,
     state: Arc<State<Reply>>,
+    stopped: Arc<AtomicBool>,
 }
 
 impl HttpServer {
@@ -78,13 +80,27 @@ impl HttpServer {
         let address = listener.local_addr().unwrap();
         let state = State::new(script, last);
         let of_thread = Arc::clone(&state);
+        let stopped = Arc::new(AtomicBool::new(false));
+        let has_stopped = Arc::clone(&stopped);
         std::thread::spawn(move || {
             for connection in listener.incoming().flatten() {
+                if has_stopped.load(Ordering::Relaxed) {
+                    return;
+                }
                 let state = Arc::clone(&of_thread);
                 std::thread::spawn(move || while serve(&connection, &state).is_some() {});
             }
         });
-        Self { address, state }
+        Self { address, state, stopped }
+    }
+
+    /// Listens no more, so that another may at the same address.
+    pub(super) fn stop(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
+        drop(TcpStream::connect(self.address));
+        while TcpListener::bind(self.address).is_err() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     pub(super) fn url(&self) -> String {

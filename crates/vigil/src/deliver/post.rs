@@ -1,0 +1,189 @@
+//! What those who offer, the lanes and the keeper of the spool share: the destinations and the spool, and the books
+//! kept right between the two.
+
+use super::breaker::Breaker;
+use super::config::{DestinationConfig, Target};
+use super::destination::Destination;
+use super::diagnostic::{Diagnostic, Diagnostics, tell};
+use super::queue::Queue;
+use super::receipt::{DestinationReceipt, LossReason};
+use super::spool::{News, Party, Spool, SpoolConfig, Ticket};
+use crate::encode::{Batch, Signal};
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// How long the books wait for a disk that hangs when they are closed.
+const SPOOL_CLOSE_WITHIN: Duration = Duration::from_millis(20);
+
+pub(super) struct Post {
+    pub(super) destinations: Vec<Arc<Destination>>,
+    pub(super) spool: Option<Arc<Spool>>,
+    diagnostics: Diagnostics,
+    /// The spool could not be written the last time.
+    spool_failing: AtomicBool,
+}
+
+impl Post {
+    pub(super) fn new(
+        configs: &[Arc<DestinationConfig>],
+        spool: Option<SpoolConfig>,
+        diagnostics: &Diagnostics,
+        progress: &watch::Sender<u64>,
+    ) -> Self {
+        let takes = |config: &DestinationConfig| {
+            Signal::ALL.map(|signal| match &config.target {
+                Target::Otlp(otlp) => otlp.signal(signal).is_some(),
+                Target::Directory(_) | Target::Memory(_) => true,
+            })
+        };
+        let destination = |config: &Arc<DestinationConfig>| {
+            let (name, diagnostics) = (config.name.clone(), Arc::clone(diagnostics));
+            let queue = Queue::new(config.queue_bytes, config.queue_records);
+            Arc::new(Destination::new(name, takes(config), queue, diagnostics, progress.clone(), breakers(config)))
+        };
+        // What is on the disk anyway, or in memory by wish, needs no spool.
+        let party = |config: &Arc<DestinationConfig>| match &config.target {
+            Target::Otlp(_) => Some(Party { id: config.id(), name: config.name.clone(), takes: takes(config) }),
+            Target::Directory(_) | Target::Memory(_) => None,
+        };
+        let spool = spool.map(|spool| Arc::new(Spool::new(spool, configs.iter().map(party).collect())));
+        Self {
+            destinations: configs.iter().map(destination).collect(),
+            spool,
+            diagnostics: Arc::clone(diagnostics),
+            spool_failing: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether the destination at `at` is delivered to through the spool.
+    pub(super) fn is_spooled(&self, at: usize) -> bool {
+        self.spool.as_ref().is_some_and(|spool| spool.serves(at))
+    }
+
+    /// Hands `batch` to every destination that takes its signal: through the spool where it can be, else in memory.
+    pub(super) fn offer(&self, batch: &Batch) {
+        let (signal, records) = (batch.signal(), u64::from(batch.records()));
+        let (spooled, direct): (Vec<_>, Vec<_>) =
+            self.destinations.iter().enumerate().partition(|(at, _)| self.is_spooled(*at));
+        direct.into_iter().for_each(|(_, destination)| destination.offer(batch.clone()));
+        let Some(spool) = &self.spool else { return };
+        let (expecting, ended): (Vec<_>, Vec<_>) = spooled
+            .into_iter()
+            .map(|(_, one)| one)
+            .partition(|destination| destination.expect_spooled(signal, records));
+        ended.into_iter().for_each(|destination| destination.offer(batch.clone()));
+        if expecting.is_empty() {
+            return;
+        }
+        self.bring_home(spool);
+        let (kept, news) = spool.append(batch);
+        self.enter(news);
+        self.tell_spool(kept.as_ref().err());
+        for destination in expecting {
+            destination.spooled(signal, records, kept.is_ok());
+            if kept.is_err() {
+                destination.offer(batch.clone());
+            }
+        }
+    }
+
+    /// Moves what waits in memory since the spool failed into it, if it can be written again. Only where one
+    /// destination has a spool: of several each may have got another part of it already.
+    fn bring_home(&self, spool: &Spool) {
+        let mut spooled = self.destinations.iter().enumerate().filter(|(at, _)| self.is_spooled(*at));
+        let (Some((_, only)), None) = (spooled.next(), spooled.next()) else { return };
+        if !self.spool_failing.load(Ordering::Relaxed) {
+            return;
+        }
+        let keep = |batch: &Batch| {
+            let (kept, news) = spool.append(batch);
+            self.enter(news);
+            kept.is_ok()
+        };
+        while only.move_to_spool(keep) {}
+    }
+
+    /// Says once that the spool fails, and once that it does no more.
+    fn tell_spool(&self, error: Option<&io::Error>) {
+        let failed_before = self.spool_failing.swap(error.is_some(), Ordering::Relaxed);
+        let news = match error {
+            Some(error) if !failed_before => Diagnostic::SpoolFailing { problem: error.kind() },
+            None if failed_before => Diagnostic::SpoolRecovered,
+            _ => return,
+        };
+        tell(&self.diagnostics, news);
+    }
+
+    /// Enters what the spool has to tell into the books.
+    fn enter(&self, news: News) {
+        for missing in news.missing {
+            if let Some(destination) = self.destinations.get(missing.party) {
+                destination.missing(&missing);
+            }
+        }
+        news.set_aside.into_iter().for_each(|file| tell(&self.diagnostics, Diagnostic::SetAside { file }));
+    }
+
+    /// The next batch in the spool for a lane. Blocks on the disk.
+    pub(super) fn take_spooled(&self, at: usize, signal: Signal) -> io::Result<Option<(Batch, Ticket)>> {
+        let Some(spool) = &self.spool else { return Ok(None) };
+        let (next, news) = spool.next(at, signal);
+        self.enter(news);
+        if let (Ok(Some((batch, ticket))), Some(destination)) = (&next, self.destinations.get(at)) {
+            destination.took_spooled(signal, u64::from(batch.records()), ticket.own);
+        }
+        next
+    }
+
+    /// The batch a lane took out of the spool has its verdict. Blocks on the disk.
+    pub(super) fn settle_spooled(&self, at: usize, signal: Signal, ticket: &Ticket) {
+        if let Some(spool) = &self.spool {
+            self.enter(spool.settle(at, signal, ticket));
+        }
+    }
+
+    /// The batch a lane has in hand is not to come again.
+    pub(super) fn give_up(&self, at: usize, signal: Signal) {
+        if let Some(spool) = &self.spool {
+            self.enter(spool.give_up(at, signal));
+        }
+    }
+
+    /// Looks for what dead processes left, and wakes the lanes when there is something.
+    pub(super) fn look(&self) {
+        if self.spool.as_ref().is_some_and(|spool| spool.look()) {
+            self.destinations.iter().for_each(|destination| destination.wake_all());
+        }
+    }
+
+    /// Closes the books: what is not delivered and not in the spool is lost as `pending`, what comes later as `later`.
+    pub(super) fn close(&self, pending: LossReason, later: LossReason) {
+        if let Some(news) = self.spool.as_ref().and_then(|spool| spool.close(SPOOL_CLOSE_WITHIN)) {
+            self.enter(news);
+        }
+        self.destinations.iter().for_each(|destination| destination.close(pending, later));
+    }
+
+    pub(super) fn receipts(&self) -> Vec<DestinationReceipt> {
+        self.destinations.iter().map(|destination| destination.receipt()).collect()
+    }
+}
+
+/// A breaker for each address among the signals of a destination.
+fn breakers(config: &DestinationConfig) -> [Arc<Mutex<Breaker>>; 3] {
+    let address = |signal| match &config.target {
+        Target::Otlp(otlp) => otlp.signal(signal).map(|config| config.endpoint.to_string()),
+        Target::Directory(_) | Target::Memory(_) => None,
+    };
+    let mut known: Vec<(Option<String>, Arc<Mutex<Breaker>>)> = Vec::new();
+    Signal::ALL.map(|signal| {
+        let address = address(signal);
+        let found = known.iter().find(|(other, _)| *other == address && address.is_some());
+        let breaker = found.map(|(_, breaker)| Arc::clone(breaker)).unwrap_or_default();
+        known.push((address, Arc::clone(&breaker)));
+        breaker
+    })
+}
