@@ -81,12 +81,10 @@ fn of_limit(info: &RateLimitInfo<'_>, time: Option<UnixNanos>) -> Throttle {
     let latest = time.filter(|time| time.0 > 0).map_or(u64::MAX, |time| time.0.saturating_add(longest));
     let resets_at = info.resets_at_seconds.count().and_then(|seconds| seconds.checked_mul(1_000_000_000));
     Throttle {
-        service: Service::ClaudeCode,
         scope: LimitScope::SubscriptionWindow,
         reset_at: resets_at.filter(|nanos| *nanos > 0).map(|nanos| UnixNanos(nanos.min(latest))),
         code: Some(ProviderCode::UsageLimitReached),
-        rule: ThrottleRule::CodeRateLimitEvent,
-        ..plain(ThrottleClass::Quota)
+        ..Throttle::new(Service::ClaudeCode, ThrottleClass::Quota, ThrottleRule::CodeRateLimitEvent)
     }
 }
 
@@ -100,24 +98,8 @@ fn of_word(reason: &ErrorType) -> Option<Throttle> {
     } else {
         return None;
     };
-    Some(Throttle { code: Some(code), scope, ..plain(class) })
-}
-
-fn plain(class: ThrottleClass) -> Throttle {
-    Throttle {
-        service: Service::Anthropic,
-        class,
-        scope: LimitScope::Unknown,
-        retryable: class != ThrottleClass::Quota,
-        retry_after: None,
-        reset_at: None,
-        reset_stated: None,
-        limit: None,
-        remaining: None,
-        code: None,
-        http_status: None,
-        rule: ThrottleRule::CodeAnthropic,
-    }
+    let throttle = Throttle::new(Service::Anthropic, class, ThrottleRule::CodeAnthropic);
+    Some(Throttle { code: Some(code), scope, ..throttle })
 }
 
 fn status(status: Option<u64>) -> Option<u16> {

@@ -151,18 +151,9 @@ mod tests {
 
     fn throttle(class: ThrottleClass) -> Throttle {
         Throttle {
-            service: Service::GithubRest,
-            class,
             scope: LimitScope::Requests,
-            retryable: class != ThrottleClass::Quota,
-            retry_after: None,
-            reset_at: None,
-            reset_stated: None,
-            limit: None,
-            remaining: None,
-            code: None,
             http_status: Some(403),
-            rule: ThrottleRule::ProseGithub,
+            ..Throttle::new(Service::GithubRest, class, ThrottleRule::ProseGithub)
         }
     }
 

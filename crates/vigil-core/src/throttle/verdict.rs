@@ -39,6 +39,24 @@ pub struct Throttle {
 }
 
 impl Throttle {
+    /// A throttle of which nothing is known but who, how and by which rule: no times, no limits, no code.
+    pub const fn new(service: Service, class: ThrottleClass, rule: ThrottleRule) -> Self {
+        Self {
+            service,
+            class,
+            scope: LimitScope::Unknown,
+            retryable: !matches!(class, ThrottleClass::Quota),
+            retry_after: None,
+            reset_at: None,
+            reset_stated: None,
+            limit: None,
+            remaining: None,
+            code: None,
+            http_status: None,
+            rule,
+        }
+    }
+
     /// The category of the service, which aggregates use.
     pub fn category(&self) -> ServiceCategory {
         self.service.category()

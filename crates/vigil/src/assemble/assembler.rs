@@ -166,15 +166,14 @@ impl Assembler {
             self.outputs.metrics(series, now);
         }
         self.outputs.send_due(now);
-        self.show_vitals(now);
+        self.show_vitals(anchor, now);
     }
 
-    fn show_vitals(&mut self, now: UnixNanos) {
+    fn show_vitals(&mut self, anchor: Anchor, now: UnixNanos) {
         if self.vitals.is_due(now) {
             self.vitals.lost(self.outputs.lost());
         }
-        let clock = &self.recorder.clock;
-        self.vitals.show(now, self.joiner.glance(clock.ticks(), clock.anchor(), SLOW_AFTER));
+        self.vitals.show(now, self.joiner.glance(self.recorder.clock.ticks(), anchor, SLOW_AFTER));
     }
 
     /// Takes in records of one lane, in order.
@@ -225,9 +224,10 @@ impl Assembler {
         self.joiner.roll_up(&span, open.counted, below, call.as_ref());
         let exception = complete::exception_of(&span);
         let own = below.map(|below| below.own).unwrap_or_default();
-        derive::span(&mut self.series, &span, Some(own), call.as_ref().map(|call| call.usage), self.compat);
+        let usage = call.as_ref().map(|call| call.usage);
+        derive::span(&mut self.series, &span, Some(own), usage, self.compat);
         if !self.recorder.replay {
-            self.vitals.span(&span);
+            self.vitals.span(&span, usage);
         }
         self.hand_on(&mut span, Place { depth: open.depth, number: open.number, sampled: open.sampled }, now);
         if let Some(exception) = exception {
@@ -279,7 +279,7 @@ impl Assembler {
                 complete::common(&mut span, self.originator);
                 derive::span(&mut self.series, &span, None, None, self.compat);
                 if !self.recorder.replay {
-                    self.vitals.span(&span);
+                    self.vitals.span(&span, None);
                 }
                 let inherited = self.parent.filter(|parent| parent.context.trace_id == span.context.trace_id);
                 let sampled = self.recorder.sampler.keep(span.context.trace_id, inherited.map(|parent| parent.sampled));

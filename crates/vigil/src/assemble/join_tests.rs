@@ -1,6 +1,6 @@
 use super::*;
 use crate::clock::Clock;
-use crate::record::format::{End, Set, Start, StartFields, ValueRef, Write};
+use crate::record::format::{AttrRef, End, Set, Start, StartFields, ValueRef, Write};
 use crate::record::lanes::bytes_of;
 use vigil_core::fact::{SpanRecord, UnixNanos};
 use vigil_core::id::TraceId;
@@ -12,7 +12,7 @@ impl Writer {
     fn put(&mut self, record: &impl Write) {
         self.0.extend(bytes_of(record));
     }
-    fn set(&mut self, span: SpanId, attributes: &[(vigil_core::contract::Key, ValueRef<'_>)]) {
+    fn set(&mut self, span: SpanId, attributes: &[AttrRef<'_>]) {
         self.put(&Set(span, attributes));
     }
     fn end(&mut self, span: SpanId, time: Ticks, ended: EndedAs<'_>) {
@@ -30,16 +30,32 @@ fn buffer(write: impl FnOnce(&mut Writer)) -> Vec<u8> {
 }
 
 fn start(writer: &mut Writer, span: u8, parent: Option<u8>, kind: SpanKind, time: u64) {
+    put_start(writer, (span, parent), kind, FLAG_SAMPLED, time, &[]);
+}
+
+/// The start of the agent `a`, span 1, at 10.
+fn start_agent(writer: &mut Writer, parent: Option<u8>, flags: u8, attributes: &[AttrRef<'_>]) {
+    put_start(writer, (1, parent), SpanKind::Agent, flags, 10, attributes);
+}
+
+fn put_start(
+    writer: &mut Writer,
+    (span, parent): (u8, Option<u8>),
+    kind: SpanKind,
+    flags: u8,
+    time: u64,
+    attributes: &[AttrRef<'_>],
+) {
     let fields = StartFields {
         trace: TraceId([9; 16]),
         span: SpanId([span; 8]),
         parent: SpanId([parent.unwrap_or(0); 8]),
         kind,
-        flags: FLAG_SAMPLED,
+        flags,
         time: Ticks(time),
-        target: "",
+        target: if kind == SpanKind::Agent { "a" } else { "" },
     };
-    writer.put(&Start(fields, &[]));
+    writer.put(&Start(fields, attributes));
 }
 
 fn anchor() -> Anchor {
@@ -205,16 +221,7 @@ fn a_child_whose_start_is_drained_first_inherits_all_the_same() {
     drain(&mut joiner, &buffer(|w| start(w, 2, Some(1), SpanKind::Tool, 11)));
     let agent = buffer(|w| {
         let name = [(attr::GEN_AI_AGENT_NAME, ValueRef::Str("a")), (attr::LIFE_SESSION_ID, ValueRef::Str("s"))];
-        let fields = StartFields {
-            trace: TraceId([9; 16]),
-            span: SpanId([1; 8]),
-            parent: SpanId([0; 8]),
-            kind: SpanKind::Agent,
-            flags: FLAG_SAMPLED,
-            time: Ticks(10),
-            target: "a",
-        };
-        w.put(&Start(fields, &name));
+        start_agent(w, None, FLAG_SAMPLED, &name);
     });
     drain(&mut joiner, &agent);
     drain(&mut joiner, &buffer(|w| w.end(SpanId([2; 8]), Ticks(12), EndedAs::Ok)));
@@ -236,16 +243,7 @@ fn a_child_that_is_alone_waits_for_the_start_of_a_parent_in_a_lane_not_read_yet(
     assert_eq!(drain(&mut joiner, &worker), [], "neither it nor what is below it");
     let agent = buffer(|w| {
         let session = [(attr::LIFE_SESSION_ID, ValueRef::Str("s"))];
-        let fields = StartFields {
-            trace: TraceId([9; 16]),
-            span: SpanId([1; 8]),
-            parent: SpanId([0; 8]),
-            kind: SpanKind::Agent,
-            flags: FLAG_SAMPLED,
-            time: Ticks(10),
-            target: "a",
-        };
-        w.put(&Start(fields, &session));
+        start_agent(w, None, FLAG_SAMPLED, &session);
     });
     drain(&mut joiner, &agent);
     joiner.end_round();
@@ -258,16 +256,7 @@ fn a_child_that_is_alone_waits_for_the_start_of_a_parent_in_a_lane_not_read_yet(
 fn a_span_below_one_of_another_process_does_not_wait_for_it() {
     let mut joiner = Joiner::default();
     let bytes = buffer(|w| {
-        let fields = StartFields {
-            trace: TraceId([9; 16]),
-            span: SpanId([1; 8]),
-            parent: SpanId([7; 8]),
-            kind: SpanKind::Agent,
-            flags: FLAG_SAMPLED | FLAG_REMOTE,
-            time: Ticks(10),
-            target: "a",
-        };
-        w.put(&Start(fields, &[]));
+        start_agent(w, Some(7), FLAG_SAMPLED | FLAG_REMOTE, &[]);
         w.end_alone(1, 12);
     });
     assert_eq!(drain(&mut joiner, &bytes), [SpanId([1; 8])]);

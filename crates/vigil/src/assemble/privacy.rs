@@ -8,12 +8,10 @@
 use crate::encode::AttributeLimits;
 use crate::settings::{ContentMode, Settings};
 use std::borrow::Cow;
-use vigil_core::contract::{Class, EventKind, Key, SpanKind, attr};
+use vigil_core::contract::{Class, EventKind, Key, MAX_NAME_VALUE_BYTES, SpanKind, attr};
 use vigil_core::fact::{AnyValue, AttributeSet, EventData, SpanData};
 use vigil_core::vocab::Severity;
 
-/// The bytes a name keeps.
-const NAME_BYTES: usize = vigil_core::contract::MAX_NAME_VALUE_BYTES;
 /// The bytes one piece of content keeps. Defaults to 64 KiB.
 pub(crate) const CONTENT_BYTES: usize = 64 << 10;
 
@@ -74,14 +72,15 @@ fn details<'a>(span: &SpanData<'a>, gate: Gate) -> EventData<'a> {
 
 fn filter(attributes: &mut AttributeSet<'_>, place: Place, gate: Gate) {
     // Most spans carry words, names and numbers alone, and none of them long.
-    let harmless = |key: Key, value: &AnyValue<'_>| key.def().class != Class::Text && !is_longer(value, NAME_BYTES);
+    let harmless =
+        |key: Key, value: &AnyValue<'_>| key.def().class != Class::Text && !is_longer(value, MAX_NAME_VALUE_BYTES);
     if attributes.iter().all(|(key, value)| harmless(key, value)) && attributes.custom().next().is_none() {
         return;
     }
     let mut cut = 0;
     attributes.retain_mut(|key, value| keep(key, value, place, gate, &mut cut));
     attributes.retain_custom_mut(|_, value| {
-        limit(value, NAME_BYTES, &mut 0);
+        limit(value, MAX_NAME_VALUE_BYTES, &mut 0);
         true
     });
     if cut > 0 {
@@ -91,7 +90,7 @@ fn filter(attributes: &mut AttributeSet<'_>, place: Place, gate: Gate) {
 
 fn keep(key: Key, value: &mut AnyValue<'_>, place: Place, gate: Gate, cut: &mut u64) -> bool {
     if key.def().class != Class::Text {
-        limit(value, NAME_BYTES, &mut 0);
+        limit(value, MAX_NAME_VALUE_BYTES, &mut 0);
         return true;
     }
     let (open, bytes) = match place {

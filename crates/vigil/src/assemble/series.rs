@@ -8,11 +8,9 @@
 use crate::encode::{HistogramValue, MetricSeries, PointValue, Temporality};
 use std::collections::HashMap;
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
-use vigil_core::contract::{Instrument, Key, Metric, Number};
+use vigil_core::contract::{Instrument, Key, MAX_NAME_VALUE_BYTES, Metric, Number};
 use vigil_core::fact::{AnyValue, AttributeSet, UnixNanos, Value};
 
-/// The bytes a name keeps.
-const NAME_BYTES: usize = vigil_core::contract::MAX_NAME_VALUE_BYTES;
 /// Series a metric keeps.
 const SERIES_MAX: usize = 2000;
 
@@ -226,7 +224,7 @@ fn labels(metric: Metric, at: &AttributeSet<'_>, extra: Extra) -> Vec<(Key, Valu
     let label = |key: &Key| match (extra, at.get(*key)) {
         (Some((extra, word)), _) if extra == *key => Some((*key, Value::from(word))),
         // Names are as long here as anywhere else.
-        (_, Some(AnyValue::Str(text))) => Some((*key, Value::from(crate::truncate::text(text, NAME_BYTES)))),
+        (_, Some(AnyValue::Str(text))) => Some((*key, Value::from(crate::truncate::text(text, MAX_NAME_VALUE_BYTES)))),
         (_, Some(AnyValue::Int(number))) => Some((*key, Value::Int(*number))),
         _ => None,
     };

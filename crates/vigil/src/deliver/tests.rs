@@ -45,7 +45,8 @@ fn spans(count: u32, padding: usize) -> Batch {
     builder.take().unwrap()
 }
 
-fn event() -> Batch {
+/// A batch of one event.
+pub(super) fn event() -> Batch {
     let mut builder = BatchBuilder::new(Signal::Logs, Resource::new([]), EncodeOptions::default());
     let (kind, severity) = (EventKind::ModeTransition, Severity::Info);
     let event = EventRecord { kind, span: None, time: UnixNanos(1), severity, attributes: Attributes::new() };

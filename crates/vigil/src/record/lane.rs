@@ -3,7 +3,7 @@
 //! A lane is a chain of chunks. The producer appends to the last one and publishes how many bytes are
 //! complete; the consumer reads up to there. A full chunk is followed by another, and the consumer gives read
 //! ones back, so that in steady state nothing is allocated and the same warm memory is used over and over. A
-//! burst grows the chain up to the lane's limit; afterwards all but a few chunks go back to the allocator.
+//! burst grows the chain up to the lane's limit; afterwards all but a few chunks go back to the system.
 //!
 //! This is the only module of the crate with `unsafe`. Its argument:
 //!
@@ -58,19 +58,9 @@ struct Chunk {
 }
 
 impl Chunk {
-    /// A chunk without room: what a chain begins with.
-    fn empty() -> *mut Chunk {
-        Box::into_raw(Box::new(Chunk {
-            committed: AtomicUsize::new(0),
-            next: AtomicPtr::new(ptr::null_mut()),
-            memory: Memory::empty(),
-        }))
-    }
-
-    /// Null when there is no memory.
-    fn boxed(capacity: usize) -> *mut Chunk {
-        let Some(memory) = Memory::new(capacity) else { return ptr::null_mut() };
-        Box::into_raw(Box::new(Chunk { committed: AtomicUsize::new(0), next: AtomicPtr::new(ptr::null_mut()), memory }))
+    fn boxed(memory: Memory) -> *mut Chunk {
+        let (committed, next) = (AtomicUsize::new(0), AtomicPtr::new(ptr::null_mut()));
+        Box::into_raw(Box::new(Chunk { committed, next, memory }))
     }
 }
 
@@ -137,9 +127,10 @@ pub(crate) enum Appended {
 /// open from so long ago.
 static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(1);
 
-/// A lane of `recorder` that may hold `limit` bytes, or one chunk where that is more. It is empty: the first record makes its first chunk.
+/// A lane of `recorder` that may hold `limit` bytes, or one chunk where that is more.
 pub(crate) fn lane(recorder: u64, limit: usize, last: bool) -> (Producer, Consumer) {
-    let chunk = Chunk::empty();
+    // Without room: the first record makes the first chunk that has some.
+    let chunk = Chunk::boxed(Memory::empty());
     let shared = Arc::new(Shared {
         head: AtomicPtr::new(chunk),
         free: AtomicPtr::new(ptr::null_mut()),
@@ -225,24 +216,18 @@ impl Producer {
     #[cold]
     fn next_chunk(&mut self, len: usize, always: bool) -> Result<Appended, Full> {
         let Some(shared) = self.shared.clone().filter(|_| !self.is_abandoned()) else { return Err(Full) };
-        let next = if len <= CHUNK_BYTES { self.spare_chunk(&shared) } else { ptr::null_mut() };
-        let next = if next.is_null() {
-            let capacity = len.max(CHUNK_BYTES);
+        let mut next = if len <= CHUNK_BYTES { self.spare_chunk(&shared) } else { ptr::null_mut() };
+        let capacity = len.max(CHUNK_BYTES);
+        if next.is_null() {
             let held = shared.held.load(Ordering::Relaxed);
             if held.saturating_add(capacity) > self.limit && !always {
                 return Err(Full);
             }
-            let next = Chunk::boxed(capacity);
-            if next.is_null() {
-                return Err(Full);
-            }
+            // The system may have no memory either.
+            next = Chunk::boxed(Memory::new(capacity).ok_or(Full)?);
             shared.held.fetch_add(capacity, Ordering::Relaxed);
-            self.capacity = capacity;
-            next
-        } else {
-            self.capacity = CHUNK_BYTES;
-            next
-        };
+        }
+        self.capacity = capacity;
         // SAFETY: the last chunk of the chain is the producer's until `next` is set.
         unsafe { &*self.chunk }.next.store(next, Ordering::Release);
         self.chunk = next;
@@ -267,9 +252,7 @@ impl Producer {
         }
         chunk
     }
-}
 
-impl Producer {
     /// Says that nothing more will be appended: the consumer goes when it has read the rest.
     pub(crate) fn close(&mut self) {
         // SAFETY: the spare chunks are the producer's.

@@ -109,11 +109,12 @@ handle! {
 
 /// Who starts a span: a handle, or the telemetry value. One list of constructors serves both.
 pub(crate) trait Starts {
-    /// A span that records nothing.
+    /// A span that records nothing; what [`begin`](Self::begin) makes one that does.
     fn child(&self) -> Span;
 
-    /// Starts it; `attributes` makes them of `values` where they are written. What [`SpanKind::def`] says of the
-    /// kind, the operation above all, need not be among them.
+    /// Starts `child`, which is in the place it stays in: a span that is moved costs more than one that is off.
+    /// `attributes` makes them of `values` where they are written, and must capture nothing. What [`SpanKind::def`]
+    /// says of the kind, the operation above all, need not be among them.
     fn begin<A, const N: usize>(
         &self,
         child: &mut Span,
@@ -122,25 +123,6 @@ pub(crate) trait Starts {
         values: A,
         attributes: impl for<'v> Fn(&'v A) -> [AttrRef<'v>; N],
     );
-}
-
-impl Starts for Span {
-    #[inline(always)]
-    fn child(&self) -> Span {
-        self.child()
-    }
-
-    #[inline(always)]
-    fn begin<A, const N: usize>(
-        &self,
-        child: &mut Span,
-        kind: SpanKind,
-        target: &str,
-        values: A,
-        attributes: impl for<'v> Fn(&'v A) -> [AttrRef<'v>; N],
-    ) {
-        self.begin(child, kind, target, values, attributes);
-    }
 }
 
 /// A recorder and the parent that holds when there is no handle.
@@ -210,21 +192,23 @@ pub(crate) fn phase(from: &impl Starts, phase: Phase) -> PhaseSpan {
     span
 }
 
+/// What calls of a model have at their start.
+#[inline(always)]
+fn model_call<'v>(provider: &'v &str) -> [AttrRef<'v>; 2] {
+    [(attr::GEN_AI_PROVIDER_NAME, (*provider).into()), (attr::GEN_AI_REQUEST_MODEL, TARGET)]
+}
+
 #[inline(always)]
 pub(crate) fn chat(from: &impl Starts, provider: &Provider, model: &str) -> ChatSpan {
     let mut span = ChatSpan(from.child());
-    from.begin(&mut span.0, SpanKind::Chat, model, provider.as_str(), |provider| {
-        [(attr::GEN_AI_PROVIDER_NAME, (*provider).into()), (attr::GEN_AI_REQUEST_MODEL, TARGET)]
-    });
+    from.begin(&mut span.0, SpanKind::Chat, model, provider.as_str(), model_call);
     span
 }
 
 #[inline(always)]
 pub(crate) fn embeddings(from: &impl Starts, provider: &Provider, model: &str) -> EmbeddingsSpan {
     let mut span = EmbeddingsSpan(from.child());
-    from.begin(&mut span.0, SpanKind::Embeddings, model, provider.as_str(), |provider| {
-        [(attr::GEN_AI_PROVIDER_NAME, (*provider).into()), (attr::GEN_AI_REQUEST_MODEL, TARGET)]
-    });
+    from.begin(&mut span.0, SpanKind::Embeddings, model, provider.as_str(), model_call);
     span
 }
 

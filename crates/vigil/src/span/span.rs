@@ -1,6 +1,7 @@
 //! What all handles have in common.
 
 use super::ambient::{Ambient, EnterGuard, Scope};
+use super::kinds::Starts;
 #[cfg(feature = "tracing")]
 use crate::clock::Ticks;
 use crate::record::format::{AttrRef, EndedAs, FLAG_REMOTE, FLAG_SAMPLED, StartFields, ValueRef};
@@ -132,11 +133,12 @@ macro_rules! attribute_value_from {
 attribute_value_from!(&'a str => Str, i64 => Int, i32 => Int, u32 => Int, f64 => Double, bool => Bool);
 
 impl Span {
-    /// A span that records nothing and knows nothing.
-    pub(crate) const fn nothing() -> Span {
-        Span {
+    /// A span that records nothing.
+    #[inline(always)]
+    const fn unrecorded(place: Place) -> Self {
+        Self {
             recorder: None,
-            place: Place { context: NO_CONTEXT, sampled: 0 },
+            place,
             home: Home::nowhere(),
             #[cfg(feature = "tracing")]
             started: Ticks(0),
@@ -145,21 +147,13 @@ impl Span {
         }
     }
 
-    /// A span that records nothing.
+    /// A span that records nothing below `parent`.
     #[inline]
     pub(crate) fn off(parent: Parent) -> Self {
-        Self {
-            recorder: None,
-            place: Place {
-                context: parent.context.unwrap_or(NO_CONTEXT),
-                sampled: u64::from(parent.sampled.unwrap_or(false)),
-            },
-            home: Home::nowhere(),
-            #[cfg(feature = "tracing")]
-            started: Ticks::default(),
-            #[cfg(feature = "tracing")]
-            mirror: None,
-        }
+        Self::unrecorded(Place {
+            context: parent.context.unwrap_or(NO_CONTEXT),
+            sampled: u64::from(parent.sampled.unwrap_or(false)),
+        })
     }
 
     /// Starts a span below `parent`, or at the root of a trace.
@@ -223,39 +217,6 @@ impl Span {
             let ambient = self.ambient();
             self.mirror = crate::interop::mirror(parent, ambient, context, kind, target, attributes);
         }
-    }
-
-    /// A span below this one that records nothing; what [`begin`](Self::begin) makes one that does.
-    #[inline(always)]
-    pub(crate) fn child(&self) -> Span {
-        // As cheap as it gets: off costs a copy.
-        Span {
-            recorder: None,
-            place: self.place,
-            home: Home::nowhere(),
-            #[cfg(feature = "tracing")]
-            started: Ticks::default(),
-            #[cfg(feature = "tracing")]
-            mirror: None,
-        }
-    }
-
-    /// Starts `child`, which is in the place it stays in: a span that is moved costs more than one that is off.
-    /// `attributes` makes them of `values` where they are written; it must capture nothing.
-    #[inline(always)]
-    pub(crate) fn begin<A, const N: usize>(
-        &self,
-        child: &mut Span,
-        kind: SpanKind,
-        target: &str,
-        values: A,
-        attributes: impl for<'v> Fn(&'v A) -> [AttrRef<'v>; N],
-    ) {
-        if self.recorder.is_some() {
-            self.start_below(child, kind, target, &values, &attributes);
-        }
-        #[cfg(feature = "tracing")]
-        child.show(self.mirror.as_ref(), kind, target, &attributes(&values));
     }
 
     #[inline(never)]
@@ -602,10 +563,34 @@ impl Span {
 }
 
 /// A span that records nothing, for whoever needs one to point to.
-pub(crate) static OFF: Span = Span::nothing();
+pub(crate) static OFF: Span = Span::unrecorded(Place { context: NO_CONTEXT, sampled: 0 });
 
 /// What a span has for a context when telemetry is off and nothing is above it.
 const NO_CONTEXT: SpanContext = SpanContext { trace_id: TraceId([0; 16]), span_id: SpanId([0; 8]) };
+
+impl Starts for Span {
+    #[inline(always)]
+    fn child(&self) -> Span {
+        // As cheap as it gets: off costs a copy.
+        Span::unrecorded(self.place)
+    }
+
+    #[inline(always)]
+    fn begin<A, const N: usize>(
+        &self,
+        child: &mut Span,
+        kind: SpanKind,
+        target: &str,
+        values: A,
+        attributes: impl for<'v> Fn(&'v A) -> [AttrRef<'v>; N],
+    ) {
+        if self.recorder.is_some() {
+            self.start_below(child, kind, target, &values, &attributes);
+        }
+        #[cfg(feature = "tracing")]
+        child.show(self.mirror.as_ref(), kind, target, &attributes(&values));
+    }
+}
 
 impl Drop for Span {
     #[inline(always)]

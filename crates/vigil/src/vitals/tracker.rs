@@ -71,11 +71,11 @@ impl Tracker {
         }
     }
 
-    /// Takes in a finished span.
-    pub(crate) fn span(&mut self, span: &SpanData<'_>) {
+    /// Takes in a finished span. `usage` is what a model call used, where that was read already.
+    pub(crate) fn span(&mut self, span: &SpanData<'_>, usage: Option<Usage>) {
         self.state(&span.attributes, span.start);
         match span.kind {
-            SpanKind::Chat | SpanKind::Embeddings => self.call(span),
+            SpanKind::Chat | SpanKind::Embeddings => self.call(span, usage),
             SpanKind::Tool => {
                 let failed = matches!(span.outcome, Outcome::Error(_));
                 self.tools = self.tools << 1 | u32::from(failed);
@@ -93,9 +93,9 @@ impl Tracker {
         }
     }
 
-    fn call(&mut self, span: &SpanData<'_>) {
+    fn call(&mut self, span: &SpanData<'_>, usage: Option<Usage>) {
         let at = &span.attributes;
-        let usage = Usage::of_call(at);
+        let usage = usage.unwrap_or_else(|| Usage::of_call(at));
         let tokens = usage.input().unwrap_or(0).saturating_add(usage.output().unwrap_or(0));
         let nano_usd = at.int(attr::VIGIL_COST_NANO_USD).and_then(|nano| u64::try_from(nano).ok()).unwrap_or(0);
         self.seen.tokens = self.seen.tokens.saturating_add(tokens);

@@ -4,13 +4,13 @@
 use super::segment::START;
 use super::*;
 use crate::deliver::LossReason;
+use crate::deliver::tests::event;
 use crate::encode::{Batch, BatchBuilder, EncodeOptions, Resource, Signal};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
-use vigil_core::contract::{EventKind, SpanKind, attr};
-use vigil_core::fact::{Attributes, EventRecord, Outcome, SpanRecord, UnixNanos};
+use vigil_core::contract::{SpanKind, attr};
+use vigil_core::fact::{Attributes, Outcome, SpanRecord, UnixNanos};
 use vigil_core::id::{SpanContext, SpanId, TraceId};
-use vigil_core::vocab::Severity;
 
 /// A directory that is gone after the test.
 struct Scratch(PathBuf);
@@ -73,14 +73,6 @@ fn batch(name: &str, records: u32, padding: usize) -> Batch {
             })
             .unwrap();
     }
-    builder.take().unwrap()
-}
-
-fn event() -> Batch {
-    let mut builder = BatchBuilder::new(Signal::Logs, Resource::new([]), EncodeOptions::default());
-    let (kind, severity) = (EventKind::ModeTransition, Severity::Info);
-    let event = EventRecord { kind, span: None, time: UnixNanos(1), severity, attributes: Attributes::new() };
-    builder.push_event(&event).unwrap();
     builder.take().unwrap()
 }
 
