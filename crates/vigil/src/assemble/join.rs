@@ -294,7 +294,7 @@ impl Joiner {
                 rooted: one.rooted,
                 retries: one.retries,
                 start: one.start,
-                ended: one.ended.then(|| (one.end, Cow::Borrowed(&one.outcome))),
+                ended: one.ended.then_some((one.end, Cow::Borrowed(&one.outcome))),
                 records: Cow::Borrowed(&one.records),
                 target: one.target,
                 rollup: one.rollup.as_deref().map(Cow::Borrowed),
