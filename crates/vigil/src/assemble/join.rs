@@ -234,14 +234,14 @@ impl Joiner {
         std::iter::successors(step(parent), move |(_, open)| step(open.parent)).take(DEPTH_MAX)
     }
 
-    /// Ends every span that is still open as cancelled at `now` and names them, the deepest first.
-    pub(crate) fn close_open(&mut self, now: Ticks) -> Vec<SpanId> {
+    /// Ends every span that is still open at `now`, as `outcome`, and names them, the deepest first.
+    pub(crate) fn close_open(&mut self, now: Ticks, outcome: &Outcome) -> Vec<SpanId> {
         let depth = |open: &Open| self.above(open.parent).count();
         let mut open: Vec<_> = self.open.iter().map(|(span, open)| (std::cmp::Reverse(depth(open)), *span)).collect();
         open.sort();
         for open in self.open.values_mut().filter(|open| !open.ended) {
             open.end = now;
-            open.outcome = Outcome::Cancelled;
+            open.outcome = outcome.clone();
         }
         open.into_iter().map(|(_, span)| span).collect()
     }

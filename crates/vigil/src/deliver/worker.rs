@@ -150,6 +150,16 @@ impl Delivery {
         }
     }
 
+    /// [`Delivery::flush`] that waits nowhere: `reply` is called on the delivery thread, or dropped where the end of
+    /// delivery comes first.
+    pub(crate) fn flush_then(&self, within: Duration, reply: impl FnOnce(bool) + Send + 'static) {
+        if self.post.destinations.is_empty() || self.is_forked() {
+            return reply(!self.is_forked());
+        }
+        // Where there is no thread any more the reply is dropped, which says as much.
+        self.send_flush(within, Box::new(reply));
+    }
+
     /// [`Delivery::flush`] for async code of any runtime.
     pub fn flush_async(&self, within: Duration) -> impl Future<Output = bool> + Send + 'static {
         let (reply, answer) = oneshot::channel();

@@ -80,6 +80,8 @@ pub(crate) struct Settings {
     pub(crate) queue_records: [Option<u64>; 3],
     pub(crate) metric_interval: Duration,
     pub(crate) shutdown_timeout: Duration,
+    pub(crate) handle_signals: bool,
+    pub(crate) handle_panics: bool,
     pub(crate) temporality: Temporality,
     pub(crate) compat: bool,
     pub(crate) parent: Option<RemoteParent>,
@@ -109,6 +111,8 @@ pub(crate) struct Overrides {
     /// Whether there is a spool where nobody says.
     pub(crate) spool_default: bool,
     pub(crate) shutdown_timeout: Option<Duration>,
+    pub(crate) handle_signals: Option<bool>,
+    pub(crate) handle_panics: Option<bool>,
     /// A destination beside the environment's exists (a folder, memory), so that the log is not the only way out.
     pub(crate) has_destination: bool,
 }
@@ -189,6 +193,8 @@ impl Settings {
                 .shutdown_timeout
                 .or_else(|| p.millis(name::VIGIL_SHUTDOWN_TIMEOUT, "5000"))
                 .unwrap_or(SHUTDOWN_TIMEOUT_DEFAULT),
+            handle_signals: overrides.handle_signals.or_else(|| p.boolean(name::VIGIL_HANDLE_SIGNALS)).unwrap_or(false),
+            handle_panics: overrides.handle_panics.or_else(|| p.boolean(name::VIGIL_HANDLE_PANICS)).unwrap_or(false),
             metric_interval: overrides
                 .metric_interval
                 .filter(|interval| !interval.is_zero())
