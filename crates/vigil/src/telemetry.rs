@@ -196,6 +196,12 @@ impl Builder {
         self
     }
 
+    /// Also writes what LangSmith filters runs and groups threads by, as `VIGIL_LANGSMITH_ENRICHMENT`. Defaults to no.
+    pub fn langsmith_enrichment(mut self, enrich: bool) -> Self {
+        self.overrides.langsmith = Some(enrich);
+        self
+    }
+
     /// How long finished work waits for company before it is sent. Defaults to 1 second.
     pub fn schedule_delay(mut self, delay: Duration) -> Self {
         self.overrides.schedule_delay = Some(delay);

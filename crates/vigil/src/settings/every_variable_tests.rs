@@ -172,6 +172,7 @@ const ROWS: &[Row] = &[
     row(name::CAPTURE_MESSAGE_CONTENT, "SPAN_AND_EVENT", |s| s.content == ContentMode { spans: true, events: true }),
     row(name::VIGIL_CAPTURE_CONTENT, "true", |s| s.content == ContentMode { spans: true, events: false }),
     row(name::VIGIL_COMPAT, "true", |s| s.compat),
+    row(name::VIGIL_LANGSMITH_ENRICHMENT, "true", |s| s.langsmith),
 
     row(name::VIGIL_JSONL_PATH, "/calls", |s| s.calls.as_deref() == Some(Path::new("/calls"))),
     row(name::VIGIL_LOG_FORMAT, "json", |s| s.log == LogFormat::Json),

@@ -84,6 +84,8 @@ pub(crate) struct Settings {
     pub(crate) handle_panics: bool,
     pub(crate) temporality: Temporality,
     pub(crate) compat: bool,
+    /// Whether what LangSmith looks at is written too.
+    pub(crate) langsmith: bool,
     pub(crate) parent: Option<RemoteParent>,
     pub(crate) carrier: Carrier,
     pub(crate) warnings: Vec<Warning>,
@@ -99,6 +101,7 @@ pub(crate) struct Overrides {
     pub(crate) capture_content: Option<bool>,
     pub(crate) sampling_ratio: Option<f64>,
     pub(crate) compat: Option<bool>,
+    pub(crate) langsmith: Option<bool>,
     pub(crate) resource: Vec<(String, String)>,
     pub(crate) schedule_delay: Option<Duration>,
     pub(crate) metric_interval: Option<Duration>,
@@ -202,6 +205,7 @@ impl Settings {
                 .unwrap_or(METRIC_INTERVAL_DEFAULT),
             temporality: temporality(p),
             compat: overrides.compat.or_else(|| p.boolean(name::VIGIL_COMPAT)).unwrap_or(false),
+            langsmith: overrides.langsmith.or_else(|| p.boolean(name::VIGIL_LANGSMITH_ENRICHMENT)).unwrap_or(false),
             parent: if trace_context { parent(p) } else { None },
             carrier: Carrier {
                 tracestate: p.text(name::TRACESTATE).filter(|_| trace_context),

@@ -149,6 +149,7 @@ variables! {
         CAPTURE_MESSAGE_CONTENT = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "NO_CONTENT": "Where prompts, answers, arguments and results are recorded: `NO_CONTENT`, `SPAN_ONLY`, `EVENT_ONLY`, `SPAN_AND_EVENT`.";
         VIGIL_CAPTURE_CONTENT = "VIGIL_CAPTURE_CONTENT", "false": "`true` is short for `SPAN_ONLY` above.";
         VIGIL_COMPAT = "VIGIL_COMPAT", "false": "`true` also writes the deprecated names today's backends still read (`gen_ai.system`, `gen_ai.client.token.usage`, `gen_ai.client.operation.duration`).";
+        VIGIL_LANGSMITH_ENRICHMENT = "VIGIL_LANGSMITH_ENRICHMENT", "false": "`true` also writes what LangSmith filters runs by: copies of key attributes as `langsmith.metadata.*` (names, words and numbers, never content), and the session as `session.id` and `langsmith.metadata.thread_id`, which make its threads.";
     }
     "What is written for programs" {
         VIGIL_JSONL_PATH = "VIGIL_JSONL_PATH", "none": "A file every model call is appended to as one line of JSON: identity, model, economics, reliability, governance, cache. Never content.";
