@@ -530,18 +530,9 @@ mod parent {
             command.env("VIGIL_SPOOL_DIR", &spool);
         }
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let mut signalled = None;
-        if !cell.signals.is_empty() {
-            let mut line = String::new();
-            BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).map_err(|error| error.to_string())?;
-            signalled = Some(Instant::now());
-            for signal in cell.signals {
-                kill_process(Pid::from_child(&child), *signal).map_err(|error| error.to_string())?;
-                std::thread::sleep(Duration::from_millis(u64::from(!cell.wrapper.is_empty()) * 50));
-            }
-        }
+        let signalled = send_signals(cell, &mut child);
         let status = wait(&mut child)?;
-        let since_signal = signalled.map(|at| at.elapsed());
+        let since_signal = signalled?.map(|at| at.elapsed());
         check_status(cell.status, status)?;
 
         let told = read_told(&std::fs::read_to_string(&told).unwrap_or_default()).ok_or("no receipt was told")?;
@@ -573,6 +564,22 @@ mod parent {
             told.lost,
             took.as_millis()
         ))
+    }
+
+    /// Sends what is to be sent once the child is ready, and answers when that was.
+    fn send_signals(cell: &Cell, child: &mut Child) -> Result<Option<Instant>, String> {
+        if cell.signals.is_empty() {
+            return Ok(None);
+        }
+        let mut line = String::new();
+        let stdout = child.stdout.take().ok_or("no stdout")?;
+        BufReader::new(stdout).read_line(&mut line).map_err(|error| error.to_string())?;
+        let at = Instant::now();
+        for signal in cell.signals {
+            kill_process(Pid::from_child(child), *signal).map_err(|error| error.to_string())?;
+            std::thread::sleep(Duration::from_millis(u64::from(!cell.wrapper.is_empty()) * 50));
+        }
+        Ok(Some(at))
     }
 
     fn wait(child: &mut Child) -> Result<ExitStatus, String> {
