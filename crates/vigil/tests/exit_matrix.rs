@@ -310,7 +310,7 @@ mod parent {
     use prost::Message;
     use rustix::process::{Pid, Signal, kill_process};
     use std::io::{BufRead, BufReader};
-    use std::os::unix::process::ExitStatusExt;
+    use std::os::unix::process::{CommandExt, ExitStatusExt};
     use std::path::PathBuf;
     use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
     use std::sync::Mutex;
@@ -529,6 +529,7 @@ mod parent {
         if spooled {
             command.env("VIGIL_SPOOL_DIR", &spool);
         }
+        signals_as_usual(&mut command);
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let signalled = send_signals(cell, &mut child);
         let status = wait(&mut child)?;
@@ -564,6 +565,21 @@ mod parent {
             told.lost,
             took.as_millis()
         ))
+    }
+
+    /// Whatever started this program may ignore signals, as a shell does for what it starts in the background; its
+    /// children would inherit that.
+    #[expect(unsafe_code, reason = "the standard library cannot do it; the call is safe between fork and exec")]
+    fn signals_as_usual(command: &mut Command) {
+        let reset = || {
+            for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGTERM] {
+                // SAFETY: it is one of the calls that are allowed here, and sets what every process starts with.
+                unsafe { libc::signal(signal, libc::SIG_DFL) };
+            }
+            Ok(())
+        };
+        // SAFETY: the closure neither allocates nor locks.
+        unsafe { command.pre_exec(reset) };
     }
 
     /// Sends what is to be sent once the child is ready, and answers when that was.
