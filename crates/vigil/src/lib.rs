@@ -55,6 +55,7 @@ pub mod budget;
 mod clock;
 pub mod deliver;
 pub mod encode;
+mod ending;
 pub mod gateway;
 mod ids;
 #[cfg(feature = "tracing")]

@@ -64,7 +64,16 @@ pub(crate) struct Agent(Child);
 
 impl Agent {
     pub(crate) fn start(job: &Job) -> Result<Self, Box<dyn Error>> {
-        let mut command = Command::new(std::env::current_exe()?);
+        Self::run(Command::new(std::env::current_exe()?), job)
+    }
+
+    /// Starts it by another program, which takes a command as its last arguments.
+    pub(crate) fn start_under(mut program: Command, job: &Job) -> Result<Self, Box<dyn Error>> {
+        program.arg(std::env::current_exe()?);
+        Self::run(program, job)
+    }
+
+    fn run(mut command: Command, job: &Job) -> Result<Self, Box<dyn Error>> {
         command.args(["faults-agent", &serde_json::to_string(job)?]).stdin(Stdio::null()).stdout(Stdio::piped());
         for (name, _) in std::env::vars_os() {
             let name_bytes = name.as_encoded_bytes();

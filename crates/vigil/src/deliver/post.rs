@@ -53,6 +53,11 @@ impl Post {
         self.spool.as_ref().is_some_and(|spool| spool.serves(at))
     }
 
+    /// Whether every destination is.
+    pub(super) fn is_all_spooled(&self) -> bool {
+        (0..self.destinations.len()).all(|at| self.is_spooled(at))
+    }
+
     /// Hands `batch` to every destination that takes its signal: through the spool where it can be, else in memory.
     pub(super) fn offer(&self, batch: &Batch) {
         let (signal, records) = (batch.signal(), u64::from(batch.records()));

@@ -1,9 +1,9 @@
 //! `SpanData` to `opentelemetry.proto.trace.v1.Span`.
 
 use super::options::EncodeOptions;
-use super::proto;
 use super::resource::RECORD;
 use super::value::AttributeWriter;
+use super::{langsmith, proto};
 use vigil_core::contract::attr;
 use vigil_core::fact::{Outcome, SpanData};
 use vigil_core::id::SpanContext;
@@ -78,6 +78,9 @@ fn attributes(out: &mut Vec<u8>, span: &SpanData<'_>, options: &EncodeOptions) {
         && let Some(provider) = span.attributes.str(attr::GEN_AI_PROVIDER_NAME)
     {
         writer.write_str(out, attr::GEN_AI_SYSTEM, system_of(provider));
+    }
+    if options.langsmith {
+        langsmith::write(out, &mut writer, &span.attributes);
     }
     if writer.dropped > 0 {
         proto::uint(out, field::DROPPED_ATTRIBUTES, u64::from(writer.dropped));

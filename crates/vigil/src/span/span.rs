@@ -544,6 +544,18 @@ impl Span {
         }
     }
 
+    /// An end nobody asked for: as failed where a panic is unwinding and that is to be told, else as cancelled.
+    #[inline(never)]
+    fn record_drop(&mut self) -> EndedAs<'static> {
+        let panic = self.recorder.and_then(crate::ending::unwinding);
+        if let Some(said) = panic.as_ref().and_then(|panic| panic.said.as_deref()) {
+            self.set_some(&[(attr::EXCEPTION_MESSAGE, said.into())]);
+        }
+        let ended = if panic.is_some() { EndedAs::Error(PANIC.as_str()) } else { EndedAs::Cancelled };
+        self.record_end(ended);
+        ended
+    }
+
     #[inline]
     pub(crate) fn fail(&mut self, error: &ErrorType) {
         if self.recorder.is_some() {
@@ -561,6 +573,9 @@ impl Span {
         }
     }
 }
+
+/// What a span fails with that a panic ends.
+static PANIC: ErrorType = ErrorType::PANIC;
 
 /// A span that records nothing, for whoever needs one to point to.
 pub(crate) static OFF: Span = Span::unrecorded(Place { context: NO_CONTEXT, sampled: 0 });
@@ -594,11 +609,10 @@ impl Starts for Span {
 
 impl Drop for Span {
     #[inline(always)]
+    #[cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "the mirror is told"))]
     fn drop(&mut self) {
-        if self.recorder.is_some() {
-            self.record_end(EndedAs::Cancelled);
-        }
+        let ended = if self.recorder.is_some() { self.record_drop() } else { EndedAs::Cancelled };
         #[cfg(feature = "tracing")]
-        self.close_mirror(EndedAs::Cancelled);
+        self.close_mirror(ended);
     }
 }
