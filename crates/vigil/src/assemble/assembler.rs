@@ -27,7 +27,7 @@ use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use vigil_core::contract::{EventKind, attr};
-use vigil_core::fact::{Attributes, EventData, EventRecord, Fact, Outcome, SpanData, SpanStart, UnixNanos};
+use vigil_core::fact::{Attributes, EventData, EventRecord, Fact, SpanData, SpanStart, UnixNanos};
 use vigil_core::id::{SpanContext, SpanId};
 use vigil_core::vocab::{Originator, Severity};
 
