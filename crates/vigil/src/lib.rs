@@ -56,6 +56,7 @@ mod clock;
 pub mod deliver;
 pub mod encode;
 pub mod gateway;
+mod host;
 mod ids;
 #[cfg(feature = "tracing")]
 pub mod interop;
@@ -75,6 +76,7 @@ pub mod vitals;
 
 pub use budget::{Admission, Budget, BudgetRefusal, ChatAdmission};
 pub use deliver::Protocol;
+pub use host::{CurrentSpan, Host, HostContext, HostEvent, HostKind, HostSpan, HostStart};
 pub use receipt::Receipt;
 pub use settings::{LogFormat, VARIABLES, Variable};
 pub use span::{

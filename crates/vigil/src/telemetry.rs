@@ -9,6 +9,7 @@ use crate::deliver::{
     SpoolConfig, Target, Tls,
 };
 use crate::encode::{Resource, Signal};
+use crate::host::Host;
 use crate::ids::IdSource;
 use crate::log::{CallLines, Log, Writer};
 use crate::receipt::Receipt;
@@ -629,6 +630,11 @@ impl Telemetry {
             Some(given) => Parent { context: Some(given.context), sampled: Some(given.sampled), remote: true },
             None => Parent::default(),
         }
+    }
+
+    /// The way of spans made with another tracing API into these traces; see [`Host`].
+    pub fn host(&self) -> Host {
+        Host::new(self.inner.recorder, self.root_parent())
     }
 
     pub(crate) fn recorder(&self) -> Option<&'static Recorder> {

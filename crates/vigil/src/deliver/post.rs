@@ -37,6 +37,7 @@ impl Post {
             Signal::ALL.map(|signal| match &config.target {
                 Target::Otlp(otlp) => otlp.signal(signal).is_some(),
                 Target::Directory(_) | Target::Memory(_) => true,
+                Target::Own(own) => own.takes(signal),
             })
         };
         let destination = |config: &Arc<DestinationConfig>| {
@@ -47,7 +48,7 @@ impl Post {
         // What is on the disk anyway, or in memory by wish, needs no spool.
         let party = |config: &Arc<DestinationConfig>| match &config.target {
             Target::Otlp(_) => Some(Party { id: config.id(), name: config.name.clone(), takes: takes(config) }),
-            Target::Directory(_) | Target::Memory(_) => None,
+            Target::Directory(_) | Target::Memory(_) | Target::Own(_) => None,
         };
         let spool = spool.map(|spool| Arc::new(Spool::new(spool, configs.iter().map(party).collect())));
         Self {
@@ -176,7 +177,7 @@ impl Post {
 fn breakers(config: &DestinationConfig) -> [Arc<Mutex<Breaker>>; 3] {
     let address = |signal| match &config.target {
         Target::Otlp(otlp) => otlp.signal(signal).map(|config| config.endpoint.to_string()),
-        Target::Directory(_) | Target::Memory(_) => None,
+        Target::Directory(_) | Target::Memory(_) | Target::Own(_) => None,
     };
     let mut known: Vec<(Option<String>, Arc<Mutex<Breaker>>)> = Vec::new();
     Signal::ALL.map(|signal| {
