@@ -98,7 +98,8 @@ pub use vigil_core::id::{SpanContext, SpanId, TraceId};
 pub use vigil_core::usage::Usage;
 pub use vigil_core::vocab::{
     BudgetKind, CapabilityError, CircuitState, Decision, EconomicMode, ErrorType, EvaluationTiming, FinishReason,
-    Health, McpMethod, OperatingMode, Operation, Originator, Phase, Provider, RiskLevel, ToolStatus, ToolType,
+    Health, McpMethod, OperatingMode, Operation, Originator, Phase, Provider, RiskLevel, Severity, ToolStatus,
+    ToolType,
 };
 
 /// The code in the README compiles.

@@ -3,14 +3,13 @@
 use super::receipt::LossReason;
 use super::retry::Verdict;
 use super::transport::Attempt;
-use super::worker::IS_DELIVERY_THREAD;
 use crate::encode::{Batch, Signal};
 use std::sync::Arc;
 
 /// What takes batches in a way of its own: hands them to another pipeline, a queue, a database.
 ///
-/// It is called on threads of delivery, where it may block: it delays itself alone, and what does not fit into its
-/// queue meanwhile is counted. Its batches are not spooled, and not offered again: an answer is a verdict. What it
+/// It is called on threads of delivery, where nothing is recorded and it may block: it delays itself alone, and what
+/// does not fit into its queue meanwhile is counted. There are 8 of these threads; one that never comes back is gone. Its batches are not spooled, and not offered again: an answer is a verdict. What it
 /// still has in hand when the deadline of the shutdown comes is lost as `deadline`, whatever it answers later. A panic
 /// in it costs the batch (`internal`).
 pub trait OwnDestination: std::fmt::Debug + Send + Sync {
@@ -34,12 +33,7 @@ impl OwnSender {
 
     pub(super) async fn send(&mut self, batch: &Batch) -> Attempt {
         let (own, batch) = (Arc::clone(&self.0), batch.clone());
-        let taken = tokio::task::spawn_blocking(move || {
-            // What it does there is not recorded, as on every thread of delivery.
-            IS_DELIVERY_THREAD.set(true);
-            own.take(&batch)
-        });
-        match taken.await {
+        match tokio::task::spawn_blocking(move || own.take(&batch)).await {
             Ok(Ok(rejected)) => Attempt::delivered(rejected),
             Ok(Err(reason)) => Attempt { verdict: Verdict::Drop(reason), problem: None, throttle: None },
             Err(_) => Attempt { verdict: Verdict::Drop(LossReason::Internal), problem: None, throttle: None },
