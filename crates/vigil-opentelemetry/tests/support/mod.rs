@@ -5,9 +5,27 @@
 pub(crate) mod library;
 
 use opentelemetry_proto::tonic::trace::v1::{Span, TracesData};
+use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::trace::{InMemorySpanExporter, SpanData, SpanExporter};
 use prost::Message;
 use vigil::deliver::{DestinationConfig, MemoryDestination, Target};
 use vigil::encode::Signal;
+
+/// The SDK's exporter in memory, but for one thing: what it was given stays readable when it was shut down.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Exporter(InMemorySpanExporter);
+
+impl Exporter {
+    pub(crate) fn spans(&self) -> Vec<SpanData> {
+        self.0.get_finished_spans().unwrap()
+    }
+}
+
+impl SpanExporter for Exporter {
+    async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
+        self.0.export(batch).await
+    }
+}
 
 /// A destination in memory, and what it keeps.
 pub(crate) fn memory() -> (DestinationConfig, MemoryDestination) {
