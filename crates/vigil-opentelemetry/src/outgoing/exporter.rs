@@ -4,6 +4,7 @@ use super::forward::{Origins, TakesSpans};
 use opentelemetry::Context;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
 
 /// An exporter, and what it was told so far. It is shut down when the destination goes.
@@ -38,6 +39,6 @@ impl<E: SpanExporter> Drop for OwnedExporter<E> {
         let _suppressed = Context::enter_telemetry_suppressed_scope();
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
         // Nobody is left to tell; what it was given has its verdict.
-        drop(state.exporter.shutdown());
+        drop(catch_unwind(AssertUnwindSafe(|| state.exporter.shutdown())));
     }
 }
