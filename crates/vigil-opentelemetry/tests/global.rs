@@ -1,5 +1,4 @@
 //! The provider as that of the whole process. A file of its own, since there is one a process.
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod support;
 

@@ -1,5 +1,6 @@
 //! Tracers that record into Vigil.
 
+use super::names::is_name;
 use super::span::VigilSpan;
 use opentelemetry::trace::{SpanBuilder, Tracer, TracerProvider};
 use opentelemetry::{Context, InstrumentationScope};
@@ -55,7 +56,8 @@ impl TracerProvider for VigilTracerProvider {
     type Tracer = VigilTracer;
 
     fn tracer_with_scope(&self, scope: InstrumentationScope) -> VigilTracer {
-        VigilTracer { host: self.host, scope: scope.name().into(), names: Arc::clone(&self.names) }
+        let library = Library { name: scope.name().to_owned(), names: Arc::clone(&self.names) };
+        VigilTracer { host: self.host, library: Arc::new(library) }
     }
 }
 
@@ -63,9 +65,22 @@ impl TracerProvider for VigilTracerProvider {
 #[derive(Clone, Debug)]
 pub struct VigilTracer {
     pub(super) host: Host,
-    /// The library's name. Its version is not recorded.
-    pub(super) scope: Arc<str>,
-    pub(super) names: Arc<HashSet<String>>,
+    pub(super) library: Arc<Library>,
+}
+
+/// Whose spans they are. Its version is not recorded.
+#[derive(Debug)]
+pub(super) struct Library {
+    pub(super) name: String,
+    /// The keys whose texts are names, beside those that are known.
+    names: Arc<HashSet<String>>,
+}
+
+impl Library {
+    /// Whether texts under `key` are names.
+    pub(super) fn is_name(&self, key: &str) -> bool {
+        is_name(key) || self.names.contains(key)
+    }
 }
 
 impl Tracer for VigilTracer {

@@ -1,14 +1,12 @@
 //! A span of OpenTelemetry's API as a host's span.
 
-use super::names::is_name;
-use super::provider::VigilTracer;
+use super::provider::{Library, VigilTracer};
 use crate::{context, ids};
 use opentelemetry::trace::{
     Event, Link, Span, SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt, TraceFlags,
 };
 use opentelemetry::{Context, KeyValue, Value};
 use std::borrow::Cow;
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::SystemTime;
 use vigil::contract::attr;
@@ -25,8 +23,7 @@ pub struct VigilSpan {
 #[derive(Debug)]
 struct Recorded {
     span: HostSpan,
-    scope: Arc<str>,
-    names: Arc<HashSet<String>>,
+    library: Arc<Library>,
     status: Status,
     /// What `error.type` was said to be.
     error: Option<ErrorType>,
@@ -44,7 +41,7 @@ impl VigilSpan {
         let SpanBuilder { span_kind, name, start_time, attributes, events, links, .. } = builder;
         let start = HostStart {
             name: &name,
-            target: &tracer.scope,
+            target: &tracer.library.name,
             kind: kind(span_kind),
             parent: context::current(parent_cx),
             time: start_time,
@@ -53,13 +50,7 @@ impl VigilSpan {
         let flags = if span.is_sampled() { TraceFlags::SAMPLED } else { TraceFlags::NOT_SAMPLED };
         let (trace, own) = (ids::trace_id(span.context().trace_id), ids::span_id(span.context().span_id));
         let context = SpanContext::new(trace, own, flags, false, parent.trace_state().clone());
-        let mut recorded = Recorded {
-            span,
-            scope: Arc::clone(&tracer.scope),
-            names: Arc::clone(&tracer.names),
-            status: Status::Unset,
-            error: None,
-        };
+        let mut recorded = Recorded { span, library: Arc::clone(&tracer.library), status: Status::Unset, error: None };
         attributes.into_iter().flatten().for_each(|attribute| recorded.attribute(&attribute));
         links.into_iter().flatten().for_each(|Link { span_context, .. }| recorded.link(&span_context));
         events.into_iter().flatten().for_each(|Event { name, timestamp, attributes, .. }| {
@@ -85,7 +76,7 @@ impl Recorded {
             Value::String(text) if name == attr::ERROR_TYPE.name() => {
                 self.error = Some(ErrorType::from_code(text.as_str()));
             }
-            Value::String(text) if is_name(name) || self.names.contains(name) => {
+            Value::String(text) if self.library.is_name(name) => {
                 self.span.set_attribute(name, AttributeValue::Str(text.as_str()));
             }
             value if self.span.takes_content() => self.span.set_content(name, AttributeValue::Str(&value.as_str())),
@@ -108,7 +99,7 @@ impl Recorded {
         let of_text = attributes.iter().zip(&texts);
         let fields: Vec<_> =
             of_text.map(|(attribute, text)| (attribute.key.as_str(), value(attribute, text))).collect();
-        self.span.event(&HostEvent { target: &self.scope, time, severity, message: name, fields: &fields });
+        self.span.event(&HostEvent { target: &self.library.name, time, severity, message: name, fields: &fields });
     }
 
     fn end(self, time: Option<SystemTime>) {
@@ -208,7 +199,7 @@ fn kind(kind: Option<SpanKind>) -> HostKind {
 }
 
 /// The value of `attribute`, a list as `text`.
-fn value<'a>(attribute: &KeyValue, text: &'a Cow<'_, str>) -> AttributeValue<'a> {
+fn value<'a>(attribute: &KeyValue, text: &'a str) -> AttributeValue<'a> {
     match attribute.value {
         Value::Bool(truth) => AttributeValue::Bool(truth),
         Value::I64(number) => AttributeValue::Int(number),

@@ -185,7 +185,7 @@ impl HostSpan {
     /// Records an attribute that is a name or a number, under its own name. Both are cut after 256 bytes. Names that
     /// begin with `vigil.` are Vigil's own and are left out.
     pub fn set_attribute(&self, name: &str, value: AttributeValue<'_>) {
-        let shared = Key::from_name(name).filter(|key| SHARED.contains(key));
+        let shared = SHARED.into_iter().find(|key| key.name() == name);
         let value = match value {
             AttributeValue::Str(text) => ValueRef::Str(text),
             AttributeValue::Int(number) => ValueRef::Int(number),
