@@ -30,6 +30,8 @@ impl SpanExporter for Drops {
     }
 }
 
+type Makes = fn() -> DestinationConfig;
+
 fn telemetry(destination: DestinationConfig) -> Telemetry {
     vigil::from_env("costs").environment([]).quiet(true).destination(destination).start()
 }
@@ -94,7 +96,7 @@ fn main() {
         println!("{name:<66} {:>7.0} ns", median(figures));
     }
 
-    let bursts: [(&str, fn() -> DestinationConfig); 3] = [
+    let bursts: [(&str, Makes); 3] = [
         ("to memory", || DestinationConfig::new("memory", Target::Memory(MemoryDestination::new()))),
         ("to an exporter", || Forward::to_exporter(Drops).into_destination("exporter")),
         ("to a batching processor", || {
