@@ -13,7 +13,7 @@ use std::sync::Arc;
 use vigil::deliver::{DestinationConfig, LossReason, OwnDestination, Target};
 use vigil::encode::{Batch, Signal};
 
-/// The spans handed over at a time: less than half of what the SDK's batching processor exports at a time, and an eighth
+/// The spans handed over at a time: half of what the SDK's batching processor exports at a time, and an eighth
 /// of its queue, which may hold others' spans too.
 const SPANS_AT_A_TIME: usize = 256;
 
