@@ -11,6 +11,7 @@ use crate::deliver::{
 };
 use crate::encode::{Resource, Signal};
 use crate::ending::{self, Answer, Cause, Settlement};
+use crate::host::Host;
 use crate::ids::IdSource;
 use crate::log::{CallLines, Log, Writer};
 use crate::receipt::Receipt;
@@ -719,6 +720,11 @@ impl Telemetry {
             Some(given) => Parent { context: Some(given.context), sampled: Some(given.sampled), remote: true },
             None => Parent::default(),
         }
+    }
+
+    /// The way of spans made with another tracing API into these traces; see [`Host`].
+    pub fn host(&self) -> Host {
+        Host::new(self.inner.recorder, self.root_parent())
     }
 
     pub(crate) fn recorder(&self) -> Option<&'static Recorder> {

@@ -554,6 +554,9 @@ impl Open {
             set.set_absent(attr::LIFE_SESSION_ID, names.session.as_deref());
             set.set_absent(attr::GEN_AI_CONVERSATION_ID, names.conversation.as_deref());
         }
+        if span.kind == SpanKind::Host {
+            crate::host::settle(&mut span);
+        }
         span
     }
 

@@ -7,7 +7,8 @@ use super::format::{
 };
 use super::lane::{Appended, Full};
 use super::lanes::{Lanes, Reader};
-use crate::clock::Clock;
+use crate::clock::{Clock, Ticks};
+use crate::host::HostContext;
 use crate::ids::IdSource;
 use crate::settings::Carrier;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -39,6 +40,8 @@ pub(crate) struct Recorder {
     assembler: OnceLock<Thread>,
     closed: AtomicBool,
     pub(crate) refused: Refused,
+    /// What else has a notion of the current span, where it is shared.
+    pub(crate) host_context: OnceLock<&'static dyn HostContext>,
 }
 
 /// What a recorder is made with.
@@ -164,6 +167,7 @@ impl Recorder {
             assembler: OnceLock::new(),
             closed: AtomicBool::new(false),
             refused: Refused::default(),
+            host_context: OnceLock::new(),
         }))
     }
 
@@ -194,7 +198,6 @@ impl Recorder {
         self.lanes.abandon();
     }
 
-    #[cfg(feature = "tracing")]
     pub(crate) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Relaxed)
     }
@@ -280,7 +283,20 @@ impl Recorder {
         severity: Severity,
         attributes: &[AttrRef<'_>],
     ) {
-        let time = self.clock.ticks();
+        self.event_at(self.clock.ticks(), event, span, home, severity, attributes);
+    }
+
+    /// Records an event that happened at `time`.
+    #[inline]
+    pub(crate) fn event_at(
+        &self,
+        time: Ticks,
+        event: EventKind,
+        span: Option<(TraceId, SpanId)>,
+        home: Option<&Home>,
+        severity: Severity,
+        attributes: &[AttrRef<'_>],
+    ) {
         let lane = self.append(&self.refused.events, false, |_| Event { event, span, severity, time, attributes });
         if let (Some(lane), Some(home)) = (lane, home) {
             home.touched_from(lane);
@@ -291,6 +307,12 @@ impl Recorder {
     #[inline(always)]
     pub(crate) fn end(&self, span: SpanId, home: &Home, ended: EndedAs<'_>) {
         let time = self.clock.ticks();
+        self.append(&self.refused.sets, true, |lane| End { span, time, ended, alone: home.is_alone(lane) });
+    }
+
+    /// Records an end at `time`.
+    #[inline(never)]
+    pub(crate) fn end_at(&self, time: Ticks, span: SpanId, home: &Home, ended: EndedAs<'_>) {
         self.append(&self.refused.sets, true, |lane| End { span, time, ended, alone: home.is_alone(lane) });
     }
 

@@ -336,7 +336,7 @@ impl Span {
     pub(crate) fn ambient(&self) -> Option<Ambient> {
         self.home.share();
         let recorder = self.recorder?;
-        Some(Ambient { recorder, context: self.place.context, sampled: self.is_sampled() })
+        Some(Ambient { recorder, context: self.place.context, sampled: self.is_sampled(), remote: false })
     }
 
     /// Records an attribute of your own. Names should carry a prefix of yours (`acme.tier`); values are
