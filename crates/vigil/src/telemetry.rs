@@ -278,7 +278,8 @@ impl Builder {
     }
 
     /// Who is told the receipt when telemetry ends, whatever ends it: a shutdown, the last clone dropped,
-    /// [`vigil::exit`](crate::exit()), a signal or a panic that is handled. Called once, on the thread that ends it.
+    /// [`vigil::exit`](crate::exit()), a signal or a panic that is handled. Called once, on the thread that ends it; not
+    /// where telemetry is off, nor in a fork.
     pub fn receipt_to(mut self, told: impl FnOnce(&Receipt) + Send + 'static) -> Self {
         self.receipt_to = Some(Box::new(told));
         self

@@ -10,7 +10,8 @@
 //! `exception.message`.
 //!
 //! A program that catches a panic of its main thread and exits without a shutdown has what is open on other threads
-//! told as failed too. A panic that cannot unwind (one inside another) leaves no time.
+//! told as failed too. A panic that cannot unwind (one inside another) leaves no time. A hook that is set after ours and
+//! does not hand on leaves what unwinding ends, and nothing more.
 
 use super::{Cause, everyone};
 use crate::record::format::ValueRef;
