@@ -135,9 +135,15 @@ impl Usage {
         self
     }
 
-    /// Cuts parts down to what they are parts of.
     #[inline]
     fn consistent(mut self) -> Self {
+        self.cut();
+        self
+    }
+
+    /// Cuts parts down to what they are parts of.
+    #[inline]
+    fn cut(&mut self) {
         if let (Some(input), Some(read)) = (self.input, self.cache_read) {
             self.cache_read = Some(read.min(input));
         }
@@ -150,7 +156,6 @@ impl Usage {
         if let (Some(output), Some(reasoning)) = (self.output, self.reasoning) {
             self.reasoning = Some(reasoning.min(output));
         }
-        self
     }
 }
 
@@ -253,21 +258,28 @@ impl Add for Usage {
 
     /// The sum. What only one of the two knows counts as known: a sum over calls is at least that.
     #[inline]
-    fn add(self, other: Usage) -> Usage {
-        let mut sum = self.fields();
-        for (left, right) in sum.iter_mut().zip(other.fields()) {
-            if let Some(right) = right {
-                *left = Some(left.unwrap_or(0).saturating_add(right));
-            }
-        }
-        Self::from_fields(sum).consistent()
+    fn add(mut self, other: Usage) -> Usage {
+        self += other;
+        self
     }
 }
 
 impl AddAssign for Usage {
     #[inline]
     fn add_assign(&mut self, other: Usage) {
-        *self = *self + other;
+        let add = |sum: &mut Option<u64>, more: Option<u64>| {
+            if let Some(more) = more {
+                *sum = Some(sum.unwrap_or(0).saturating_add(more));
+            }
+        };
+        add(&mut self.input, other.input);
+        add(&mut self.output, other.output);
+        add(&mut self.cache_read, other.cache_read);
+        add(&mut self.cache_write, other.cache_write);
+        add(&mut self.cache_write_1h, other.cache_write_1h);
+        add(&mut self.reasoning, other.reasoning);
+        add(&mut self.web_search_requests, other.web_search_requests);
+        self.cut();
     }
 }
 

@@ -65,6 +65,8 @@ pub(crate) struct Assembler {
     joiner: Joiner,
     series: Series,
     outputs: Outputs,
+    /// Whether anybody takes metrics.
+    counts: bool,
     originator: Originator,
     gate: Gate,
     /// The parent this process was given.
@@ -104,6 +106,7 @@ impl Assembler {
             recorder,
             mailbox,
             joiner: Joiner::default(),
+            counts: outputs.takes_metrics(),
             outputs,
             originator,
             foreign: HashMap::new(),
@@ -225,7 +228,9 @@ impl Assembler {
         let exception = complete::exception_of(&span);
         let own = below.map(|below| below.own).unwrap_or_default();
         let usage = call.as_ref().map(|call| call.usage);
-        derive::span(&mut self.series, &span, Some(own), usage, self.compat);
+        if self.counts {
+            derive::span(&mut self.series, &span, Some(own), usage, self.compat);
+        }
         if !self.recorder.replay {
             self.vitals.span(&span, usage);
         }
@@ -251,7 +256,9 @@ impl Assembler {
         if self.recorder.replay {
             event.attributes.set(attr::VIGIL_REPLAY, true);
         }
-        derive::event(&mut self.series, &event);
+        if self.counts {
+            derive::event(&mut self.series, &event);
+        }
         if !self.recorder.replay {
             let retried = event.span.filter(|_| event.kind == EventKind::Retry);
             let provider = retried.and_then(|span| self.joiner.provider_of(span.span_id));
@@ -277,7 +284,9 @@ impl Assembler {
                 let below = span.parent.and_then(|parent| self.foreign.get(&parent)).map(|depth| depth + 1);
                 let depth = self.foreign.remove(&span.context.span_id).or(below).unwrap_or(0);
                 complete::common(&mut span, self.originator);
-                derive::span(&mut self.series, &span, None, None, self.compat);
+                if self.counts {
+                    derive::span(&mut self.series, &span, None, None, self.compat);
+                }
                 if !self.recorder.replay {
                     self.vitals.span(&span, None);
                 }

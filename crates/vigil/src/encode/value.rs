@@ -54,33 +54,64 @@ impl AttributeWriter {
     #[inline]
     fn write_short(&self, out: &mut Vec<u8>, key: Key, value: &AnyValue<'_>) -> bool {
         let Some(Some(name)) = self.names.get(usize::from(key.index())) else { return false };
-        // `KeyValue { key, value: AnyValue { … } }`; `inner` is what AnyValue takes.
-        let head = |out: &mut Vec<u8>, inner: usize| {
-            let total = name.len() + 2 + inner;
-            let fits = total < 128;
-            if fits {
-                out.extend_from_slice(&[(self.field << 3 | 2) as u8, total as u8]);
-                name.write(out);
-            }
-            fits
+        let at = name.len();
+        // `KeyValue { key, value: AnyValue { … } }`: `rest` is what comes after the tag of the value.
+        let head = |block: &mut [u8], rest: usize| {
+            block[0] = (self.field << 3 | 2) as u8;
+            block[1] = (at - 2 + rest) as u8;
         };
         match value {
             AnyValue::Str(text) if self.limits.value_chars.is_none() => {
                 let len = text.len();
-                let fits = len < 128 && head(out, len + 2);
+                let fits = at - 2 + 3 + len < 128;
                 if fits {
-                    out.extend_from_slice(&[2 << 3 | 2, len as u8 + 2, (any::STRING << 3 | 2) as u8, len as u8]);
+                    name.write_with(out, |block| {
+                        head(block, 3 + len);
+                        block[at] = len as u8 + 2;
+                        block[at + 1] = (any::STRING << 3 | 2) as u8;
+                        block[at + 2] = len as u8;
+                        at + 3
+                    });
                     out.extend_from_slice(text.as_bytes());
                 }
                 fits
             }
             AnyValue::Int(number) => {
-                let number = *number as u64;
-                let inner = 1 + proto::varint_len(number);
-                let fits = head(out, inner);
+                name.write_with(out, |block| {
+                    let end = proto::varint_at(block, at + 2, *number as u64);
+                    head(block, end - at);
+                    block[at] = (end - at - 1) as u8;
+                    block[at + 1] = (any::INT << 3) as u8;
+                    end
+                });
+                true
+            }
+            AnyValue::Double(number) => {
+                name.write_with(out, |block| {
+                    head(block, 10);
+                    block[at] = 9;
+                    block[at + 1] = (any::DOUBLE << 3 | 1) as u8;
+                    block[at + 2..at + 10].copy_from_slice(&number.to_bits().to_le_bytes());
+                    at + 10
+                });
+                true
+            }
+            // A list with one text, such as the reason a model stopped for.
+            AnyValue::StrList(texts) if self.limits.value_chars.is_none() => {
+                let [text] = texts.as_slice() else { return false };
+                let len = text.len();
+                let fits = at - 2 + 7 + len < 128;
                 if fits {
-                    out.extend_from_slice(&[2 << 3 | 2, inner as u8, (any::INT << 3) as u8]);
-                    proto::varint(out, number);
+                    name.write_with(out, |block| {
+                        head(block, 7 + len);
+                        let len = len as u8;
+                        let lists = [(any::ARRAY << 3 | 2) as u8, len + 4, 1 << 3 | 2, len + 2];
+                        block[at] = len + 6;
+                        block[at + 1..at + 5].copy_from_slice(&lists);
+                        block[at + 5..at + 7].copy_from_slice(&[(any::STRING << 3 | 2) as u8, len]);
+                        at + 7
+                    });
+                    out.extend_from_slice(text.as_bytes());
                 }
                 fits
             }

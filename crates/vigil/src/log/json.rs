@@ -4,97 +4,133 @@
 //! `parent_span_id`, `start_time`, `duration_ms`, `outcome`, `originator`, `attributes`. Events: `type` =
 //! `event`, `name`, and the span they happened in. Starts of long spans: `type` = `span_started`. Times are
 //! nanoseconds since the epoch as RFC 3339 text.
+//!
+//! Lines are made where they wait to be written, without anything in between.
 
-use crate::time::rfc3339;
-use vigil_core::contract::attr;
+use crate::block::Block;
+use crate::time::Stamps;
+use std::sync::LazyLock;
+use vigil_core::contract::{EventKind, Key, attr};
+use vigil_core::eights;
 use vigil_core::fact::{AnyValue, AttributeSet, EventData, Outcome, SpanData, SpanStart, UnixNanos};
 use vigil_core::id::{SpanContext, SpanId};
 
-pub(super) fn span(line: &mut Vec<u8>, span: &SpanData<'_>) {
-    let level = if matches!(span.outcome, Outcome::Error(_)) { "ERROR" } else { "INFO" };
-    head(line, span.end, level, "span");
-    plain(line, "kind", span.kind.id());
-    span.kind.with_span_name(&span.attributes, &span.target, |parts| {
-        key(line, "name");
-        line.push(b'"');
-        parts.iter().for_each(|part| escaped(line, part));
-        line.push(b'"');
-    });
+/// What a line takes beside its attributes, about.
+const LINE_BYTES: usize = 512;
+
+pub(super) fn span(line: &mut Vec<u8>, stamps: &mut Stamps, span: &SpanData<'_>) {
+    line.reserve(LINE_BYTES);
+    time(line, "{\"time\":\"", stamps, span.end);
+    match &span.outcome {
+        Outcome::Error(_) => raw(line, ",\"level\":\"ERROR\",\"type\":\"span\",\"kind\":\""),
+        _ => raw(line, ",\"level\":\"INFO\",\"type\":\"span\",\"kind\":\""),
+    }
+    raw(line, span.kind.id());
+    raw(line, "\",\"name\":\"");
+    span.kind.with_span_name(&span.attributes, &span.target, |parts| parts.iter().for_each(|part| escaped(line, part)));
+    line.push(b'"');
     ids(line, span.context, span.parent);
-    time(line, ",\"start_time\":\"", span.start);
-    key(line, "duration_ms");
-    double(line, (span.duration().as_secs_f64() * 1e9).round() / 1e6);
-    field(line, "outcome", span.attributes.str(attr::VIGIL_OUTCOME).unwrap_or_default());
-    field(line, "originator", span.attributes.str(attr::VIGIL_ORIGINATOR).unwrap_or_default());
+    time(line, ",\"start_time\":\"", stamps, span.start);
+    raw(line, ",\"duration_ms\":");
+    millis(line, span.end.0.saturating_sub(span.start.0));
+    raw(line, ",\"outcome\":");
+    string(line, span.attributes.str(attr::VIGIL_OUTCOME).unwrap_or_default());
+    raw(line, ",\"originator\":");
+    string(line, span.attributes.str(attr::VIGIL_ORIGINATOR).unwrap_or_default());
     if let Outcome::Error(error) = &span.outcome {
-        field(line, "error_type", error.as_str());
+        raw(line, ",\"error_type\":");
+        string(line, error.as_str());
     }
     attributes(line, &span.attributes);
-    line.push(b'}');
+    raw(line, "}\n");
 }
 
-pub(super) fn started(line: &mut Vec<u8>, start: &SpanStart) {
-    head(line, start.start, "INFO", "span_started");
-    plain(line, "kind", start.kind.id());
-    field(line, "name", &start.kind.span_name(&AttributeSet::new(), &start.target));
+pub(super) fn started(line: &mut Vec<u8>, stamps: &mut Stamps, start: &SpanStart) {
+    time(line, "{\"time\":\"", stamps, start.start);
+    raw(line, ",\"level\":\"INFO\",\"type\":\"span_started\",\"kind\":\"");
+    raw(line, start.kind.id());
+    raw(line, "\",\"name\":");
+    string(line, &start.kind.span_name(&AttributeSet::new(), &start.target));
     ids(line, start.context, start.parent);
-    line.push(b'}');
+    raw(line, "}\n");
 }
 
-pub(super) fn event(line: &mut Vec<u8>, event: &EventData<'_>) {
+pub(super) fn event(line: &mut Vec<u8>, stamps: &mut Stamps, event: &EventData<'_>) {
     // The start has its own line.
-    if event.kind == vigil_core::contract::EventKind::SpanStarted {
+    if event.kind == EventKind::SpanStarted {
         return;
     }
-    head(line, event.time, event.severity.as_str(), "event");
-    plain(line, "name", event.kind.def().name);
+    time(line, "{\"time\":\"", stamps, event.time);
+    raw(line, ",\"level\":\"");
+    raw(line, event.severity.as_str());
+    raw(line, "\",\"type\":\"event\",\"name\":\"");
+    raw(line, event.kind.def().name);
+    line.push(b'"');
     if let Some(context) = event.span {
         ids(line, context, None);
     }
-    field(line, "originator", event.attributes.str(attr::VIGIL_ORIGINATOR).unwrap_or_default());
+    raw(line, ",\"originator\":");
+    string(line, event.attributes.str(attr::VIGIL_ORIGINATOR).unwrap_or_default());
     attributes(line, &event.attributes);
-    line.push(b'}');
+    raw(line, "}\n");
 }
 
-fn head(line: &mut Vec<u8>, at: UnixNanos, level: &str, what: &str) {
-    time(line, "{\"time\":\"", at);
-    plain(line, "level", level);
-    plain(line, "type", what);
+/// What has nothing to escape.
+#[inline(always)]
+fn raw(line: &mut Vec<u8>, text: &str) {
+    line.extend_from_slice(text.as_bytes());
 }
 
-fn time(line: &mut Vec<u8>, before: &str, at: UnixNanos) {
-    line.extend_from_slice(before.as_bytes());
-    line.extend_from_slice(&rfc3339(at));
+#[inline(always)]
+fn time(line: &mut Vec<u8>, before: &str, stamps: &mut Stamps, at: UnixNanos) {
+    raw(line, before);
+    line.extend_from_slice(stamps.rfc3339(at));
     line.push(b'"');
 }
 
 fn ids(line: &mut Vec<u8>, context: SpanContext, parent: Option<SpanId>) {
-    hex(line, ",\"trace_id\":\"", context.trace_id.0);
-    hex(line, ",\"span_id\":\"", context.span_id.0);
+    raw(line, ",\"trace_id\":\"");
+    line.extend_from_slice(hex(context.trace_id.0).as_flattened());
+    raw(line, "\",\"span_id\":\"");
+    line.extend_from_slice(hex(context.span_id.0).as_flattened());
     if let Some(parent) = parent {
-        hex(line, ",\"parent_span_id\":\"", parent.0);
+        raw(line, "\",\"parent_span_id\":\"");
+        line.extend_from_slice(hex(parent.0).as_flattened());
     }
-}
-
-fn hex<const N: usize>(line: &mut Vec<u8>, before: &str, id: [u8; N]) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    line.extend_from_slice(before.as_bytes());
-    line.extend(id.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]));
     line.push(b'"');
 }
 
+/// Without a table, so that it is done for all bytes at once.
+#[inline]
+fn hex<const N: usize>(id: [u8; N]) -> [[u8; 2]; N] {
+    let digit = |half: u8| half + if half > 9 { b'a' - 10 } else { b'0' };
+    id.map(|byte| [digit(byte >> 4), digit(byte & 15)])
+}
+
+/// Up to this many bytes of `"name":` are kept ready.
+const NAME_BYTES: usize = 64;
+
+/// `"name":` of the contract's attributes, by [`Key::index`]. Names of the contract have nothing to escape.
+static NAMES: LazyLock<Vec<Option<Block<NAME_BYTES>>>> =
+    LazyLock::new(|| Key::all().map(|key| Block::new(format!("\"{}\":", key.name()).as_bytes())).collect());
+
 fn attributes(line: &mut Vec<u8>, attributes: &AttributeSet<'_>) {
-    line.extend_from_slice(b",\"attributes\":{");
+    raw(line, ",\"attributes\":{");
     let before = line.len();
+    let names = NAMES.as_slice();
     for (key, value) in attributes.iter() {
-        if key != attr::VIGIL_ORIGINATOR && key != attr::VIGIL_OUTCOME {
-            // Names of the contract have nothing to escape.
-            line.push(b'"');
-            line.extend_from_slice(key.name().as_bytes());
-            line.extend_from_slice(b"\":");
-            put(line, value);
-            line.push(b',');
+        if key == attr::VIGIL_ORIGINATOR || key == attr::VIGIL_OUTCOME {
+            continue;
         }
+        match names.get(usize::from(key.index())) {
+            Some(Some(name)) => name.write(line),
+            _ => {
+                string(line, key.name());
+                line.push(b':');
+            }
+        }
+        put(line, value);
+        line.push(b',');
     }
     for (name, value) in attributes.custom() {
         string(line, name);
@@ -108,15 +144,16 @@ fn attributes(line: &mut Vec<u8>, attributes: &AttributeSet<'_>) {
     line.push(b'}');
 }
 
+#[inline]
 fn put(line: &mut Vec<u8>, value: &AnyValue<'_>) {
     match value {
         AnyValue::Str(text) => string(line, text),
-        AnyValue::Int(number) => line.extend_from_slice(itoa::Buffer::new().format(*number).as_bytes()),
+        AnyValue::Int(number) => int(line, *number),
         AnyValue::Double(number) => double(line, *number),
-        AnyValue::Bool(truth) => line.extend_from_slice(if *truth { b"true" } else { b"false" }),
+        AnyValue::Bool(truth) => raw(line, if *truth { "true" } else { "false" }),
         AnyValue::StrList(items) => list(line, items, |line, item| string(line, item)),
-        AnyValue::IntList(items) => list(line, items, |line, item| put(line, &AnyValue::Int(*item))),
-        _ => line.extend_from_slice(b"null"),
+        AnyValue::IntList(items) => list(line, items, |line, item| int(line, *item)),
+        _ => raw(line, "null"),
     }
 }
 
@@ -131,23 +168,28 @@ fn list<T>(line: &mut Vec<u8>, items: &[T], put: impl Fn(&mut Vec<u8>, &T)) {
     line.push(b']');
 }
 
-fn key(line: &mut Vec<u8>, name: &str) {
-    line.extend_from_slice(b",\"");
-    line.extend_from_slice(name.as_bytes());
-    line.extend_from_slice(b"\":");
+#[inline]
+fn int(line: &mut Vec<u8>, number: i64) {
+    line.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
-/// A field whose value is a word with nothing to escape.
-fn plain(line: &mut Vec<u8>, name: &str, word: &str) {
-    key(line, name);
-    line.push(b'"');
-    line.extend_from_slice(word.as_bytes());
-    line.push(b'"');
-}
-
-fn field(line: &mut Vec<u8>, name: &str, value: &str) {
-    key(line, name);
-    string(line, value);
+/// Nanoseconds as milliseconds: `1240.0`, `0.004217`.
+fn millis(line: &mut Vec<u8>, nanos: u64) {
+    line.extend_from_slice(itoa::Buffer::new().format(nanos / 1_000_000).as_bytes());
+    let mut rest = (nanos % 1_000_000) as u32;
+    let mut fraction = *b".000000";
+    for digit in fraction.iter_mut().skip(1).rev() {
+        *digit += (rest % 10) as u8;
+        rest /= 10;
+    }
+    line.extend_from_slice(&fraction);
+    // One digit stays.
+    for _ in 0..5 {
+        if line.last() != Some(&b'0') {
+            break;
+        }
+        line.pop();
+    }
 }
 
 fn double(line: &mut Vec<u8>, value: f64) {
@@ -155,21 +197,68 @@ fn double(line: &mut Vec<u8>, value: f64) {
     serde_json::to_writer(line, &value).ok();
 }
 
+#[inline]
 fn string(line: &mut Vec<u8>, text: &str) {
     line.push(b'"');
     escaped(line, text);
     line.push(b'"');
 }
 
+#[inline]
 fn escaped(line: &mut Vec<u8>, text: &str) {
-    // Without an early exit, so that it is done sixteen bytes at a time.
-    let harmless = text.bytes().fold(true, |harmless, byte| harmless & (byte >= b' ' && byte != b'"' && byte != b'\\'));
-    if harmless {
+    let is_harmless =
+        |eight| !(eights::has_below(eight, b' ') || eights::has(eight, b'"') || eights::has(eight, b'\\'));
+    if eights::all(text.as_bytes(), is_harmless) {
         line.extend_from_slice(text.as_bytes());
-        return;
+    } else {
+        escaped_for_sure(line, text);
     }
+}
+
+#[cold]
+fn escaped_for_sure(line: &mut Vec<u8>, text: &str) {
     let start = line.len();
     serde_json::to_writer(&mut *line, text).ok();
     line.pop();
     line.remove(start);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_milliseconds_to_the_nanosecond() {
+        for (nanos, text) in [
+            (0, "0.0"),
+            (1, "0.000001"),
+            (4_217, "0.004217"),
+            (500_000, "0.5"),
+            (1_240_000_000, "1240.0"),
+            (10_000_100, "10.0001"),
+            (u64::MAX, "18446744073709.551615"),
+        ] {
+            let mut line = Vec::new();
+            millis(&mut line, nanos);
+            assert_eq!(String::from_utf8(line).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn ids_are_hexadecimal() {
+        for byte in 0..=u8::MAX {
+            assert_eq!(hex([byte; 2]).as_flattened(), format!("{byte:02x}{byte:02x}").as_bytes());
+        }
+    }
+
+    #[test]
+    fn whatever_a_text_holds_it_is_the_same_text_when_it_is_read() {
+        for letter in (0..=0x2ff).filter_map(char::from_u32) {
+            for text in [format!("{letter}"), format!("some {letter} words"), format!("seven b{letter}")] {
+                let mut line = Vec::new();
+                string(&mut line, &text);
+                assert_eq!(serde_json::from_slice::<String>(&line).unwrap(), text);
+            }
+        }
+    }
 }
