@@ -198,14 +198,20 @@ impl<'a> AttributeSet<'a> {
     #[inline]
     fn put(&mut self, key: Key, value: AnyValue<'a>) {
         self.longest = self.longest.max(value.longest_text());
-        if self.maybe.may_contain(key)
-            && let Some(slot) = self.known.iter_mut().find(|(k, _)| *k == key)
-        {
-            slot.1 = value;
-            return;
+        if self.maybe.may_contain(key) {
+            self.replace(key, value);
+        } else {
+            self.maybe.insert(key);
+            self.known.push((key, value));
         }
-        self.maybe.insert(key);
-        self.known.push((key, value));
+    }
+
+    #[inline(never)]
+    fn replace(&mut self, key: Key, value: AnyValue<'a>) {
+        match self.known.iter_mut().find(|(k, _)| *k == key) {
+            Some(slot) => slot.1 = value,
+            None => self.known.push((key, value)),
+        }
     }
 
     /// Sets `key` where there is a value.
@@ -310,19 +316,6 @@ impl<'a> AttributeSet<'a> {
             maybe: self.maybe,
             longest: self.longest,
         }
-    }
-
-    /// Nothing, in the memory these attributes had: for another set that borrows from somewhere else.
-    pub fn emptied<'b>(mut self) -> AttributeSet<'b> {
-        self.known.clear();
-        self.custom.clear();
-        // The standard library collects into the memory it collects from when the sizes are the same.
-        let known = self.known.into_iter().map(|(key, _)| (key, AnyValue::Bool(false))).collect();
-        let custom = match self.custom.capacity() {
-            0 => Vec::new(),
-            _ => self.custom.into_iter().map(|_| (Cow::Borrowed(""), AnyValue::Bool(false))).collect(),
-        };
-        AttributeSet { known, custom, ..AttributeSet::new() }
     }
 }
 

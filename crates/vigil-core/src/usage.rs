@@ -320,17 +320,22 @@ impl Usage {
 
     /// Reads what [`set_on_call`](Self::set_on_call) wrote.
     pub fn of_call(attributes: &AttributeSet<'_>) -> Usage {
-        let tokens = |key| attributes.int(key).map(|number| u64::try_from(number).unwrap_or(0));
-        Self::from_fields([
-            tokens(attr::GEN_AI_USAGE_INPUT_TOKENS),
-            tokens(attr::GEN_AI_USAGE_OUTPUT_TOKENS),
-            tokens(attr::GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS),
-            tokens(attr::GEN_AI_USAGE_CACHE_WRITE_INPUT_TOKENS),
-            tokens(attr::VIGIL_USAGE_CACHE_WRITE_1H_INPUT_TOKENS),
-            tokens(attr::GEN_AI_USAGE_REASONING_OUTPUT_TOKENS),
-            tokens(attr::VIGIL_USAGE_WEB_SEARCH_REQUESTS),
-        ])
-        .consistent()
+        let mut usage = Usage::unknown();
+        // In one pass: a call is asked for nearly all of them.
+        for (key, value) in attributes.iter() {
+            let tokens = match key {
+                attr::GEN_AI_USAGE_INPUT_TOKENS => &mut usage.input,
+                attr::GEN_AI_USAGE_OUTPUT_TOKENS => &mut usage.output,
+                attr::GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS => &mut usage.cache_read,
+                attr::GEN_AI_USAGE_CACHE_WRITE_INPUT_TOKENS => &mut usage.cache_write,
+                attr::VIGIL_USAGE_CACHE_WRITE_1H_INPUT_TOKENS => &mut usage.cache_write_1h,
+                attr::GEN_AI_USAGE_REASONING_OUTPUT_TOKENS => &mut usage.reasoning,
+                attr::VIGIL_USAGE_WEB_SEARCH_REQUESTS => &mut usage.web_search_requests,
+                _ => continue,
+            };
+            *tokens = value.as_int().map(|number| u64::try_from(number).unwrap_or(0));
+        }
+        usage.consistent()
     }
 }
 

@@ -39,9 +39,41 @@ impl<const N: usize> Block<N> {
     }
 }
 
+/// The longest text [`put_short`] takes.
+pub(crate) const SHORT: usize = 32;
+
+/// Puts `text`, of [`SHORT`] bytes at most, at the head of `to`: as one or two moves, which may overlap.
+#[inline]
+pub(crate) fn put_short(to: &mut [u8], text: &[u8]) {
+    let len = text.len();
+    if let (Some(first), Some(last)) = (text.first_chunk::<16>(), text.last_chunk::<16>()) {
+        to[..16].copy_from_slice(first);
+        to[len - 16..len].copy_from_slice(last);
+    } else if let (Some(first), Some(last)) = (text.first_chunk::<8>(), text.last_chunk::<8>()) {
+        to[..8].copy_from_slice(first);
+        to[len - 8..len].copy_from_slice(last);
+    } else if let (Some(first), Some(last)) = (text.first_chunk::<4>(), text.last_chunk::<4>()) {
+        to[..4].copy_from_slice(first);
+        to[len - 4..len].copy_from_slice(last);
+    } else {
+        to.iter_mut().zip(text).for_each(|(to, byte)| *to = *byte);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_short_text_of_every_length_is_put_whole_and_nothing_else_is_touched() {
+        let text: Vec<u8> = (1..=SHORT as u8).collect();
+        for len in 0..=SHORT {
+            let mut to = [0; SHORT + 2];
+            put_short(&mut to[1..], &text[..len]);
+            assert_eq!(to[1..=len], text[..len]);
+            assert!(to[0] == 0 && to[len + 1..].iter().all(|byte| *byte == 0), "{len}");
+        }
+    }
 
     #[test]
     fn a_block_appends_what_it_was_made_of_and_what_is_filled_in() {

@@ -483,8 +483,8 @@ impl SpanKind {
             && len <= MAX_NAME_BYTES
             && plain(lead)
             && plain(target)
-            && !target.ends_with(' ')
-            && !lead.ends_with(' ')
+            && target.as_bytes().last() != Some(&b' ')
+            && lead.as_bytes().last() != Some(&b' ')
         {
             return write(&[lead, gap, target]);
         }

@@ -3,7 +3,7 @@
 //! A round drains every buffer, joins, completes, derives, and hands on. Rounds run every 100 ms, at once
 //! when a buffer fills up, and twice for a flush or shutdown (see [`join`](super::join) for why twice).
 
-use super::join::{Applied, Joiner, is_outer};
+use super::join::{Applied, Joiner, Open, Pieces, is_outer};
 use super::outputs::{Outputs, Place};
 use super::privacy::Gate;
 use super::rollup::Rates;
@@ -13,7 +13,7 @@ use crate::clock::{Anchor, monotonic};
 use crate::deliver::{DestinationReceipt, LossReason};
 use crate::receipt::Receipt;
 use crate::record::Recorder;
-use crate::record::format::{Record, read};
+use crate::record::format::Record;
 use crate::settings::Settings;
 use crate::span::RemoteParent;
 use crate::vitals::{SLOW_AFTER, Tracker};
@@ -23,7 +23,7 @@ use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use vigil_core::contract::{EventKind, attr};
-use vigil_core::fact::{Attributes, EventData, EventRecord, Fact, SpanData, SpanStart, UnixNanos};
+use vigil_core::fact::{EventData, EventRecord, Fact, SpanData, SpanStart, UnixNanos};
 use vigil_core::id::{SpanContext, SpanId};
 use vigil_core::vocab::{Originator, Severity};
 
@@ -79,8 +79,6 @@ pub(crate) struct Assembler {
     /// Events of spans whose start was not seen yet.
     early: Vec<EventRecord>,
     rates: Rates,
-    /// Memory for the attributes of the next span.
-    spare: Attributes,
     told_loss: u64,
     told_loss_at: Option<UnixNanos>,
     vitals: Tracker,
@@ -112,7 +110,6 @@ impl Assembler {
             foreign: HashMap::new(),
             early: Vec::new(),
             rates: Rates::default(),
-            spare: Attributes::new(),
             told_loss: 0,
             told_loss_at: None,
             vitals,
@@ -181,14 +178,14 @@ impl Assembler {
 
     /// Takes in records of one lane, in order.
     fn read(&mut self, mut bytes: &[u8], anchor: Anchor, now: UnixNanos) {
-        while let Some((record, len)) = read(bytes) {
-            let (raw, rest) = bytes.split_at(len);
-            match self.joiner.apply(record, raw) {
+        while let Some((applied, len)) = self.joiner.apply(bytes) {
+            match applied {
                 Applied::Noted => {}
                 Applied::Finished(span) => self.finish(span, anchor, now),
+                Applied::Whole(open, pieces) => self.finished(&open, &pieces, anchor, now),
                 Applied::Event(record) => self.happening(record, anchor, now),
             }
-            bytes = rest;
+            bytes = bytes.get(len..).unwrap_or_default();
         }
         debug_assert!(bytes.is_empty(), "the recorder wrote a record the assembler can't read");
     }
@@ -218,7 +215,12 @@ impl Assembler {
 
     fn finish(&mut self, span: SpanId, anchor: Anchor, now: UnixNanos) {
         let Some(open) = self.joiner.take(span) else { return };
-        let mut span = open.span(anchor, std::mem::take(&mut self.spare));
+        self.finished(&open, &open.pieces(), anchor, now);
+        self.joiner.recycle(open.into_records());
+    }
+
+    fn finished(&mut self, open: &Open, pieces: &Pieces<'_>, anchor: Anchor, now: UnixNanos) {
+        let mut span = open.span(pieces, anchor);
         if self.recorder.replay {
             span.attributes.set(attr::VIGIL_REPLAY, true);
         }
@@ -238,9 +240,6 @@ impl Assembler {
         if let Some(exception) = exception {
             self.event(exception, now);
         }
-        drop(call);
-        self.spare = span.attributes.emptied();
-        self.joiner.recycle(open.into_records());
     }
 
     fn hand_on(&mut self, span: &mut SpanData<'_>, place: Place, now: UnixNanos) {

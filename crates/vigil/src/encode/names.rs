@@ -5,8 +5,9 @@ use crate::block::Block;
 use std::sync::LazyLock;
 use vigil_core::contract::Key;
 
-/// What is kept ready of an attribute and what a number takes after it. Longer names than fit are written the long way.
-const BLOCK: usize = 80;
+/// What is kept ready of an attribute, with room for a number or a short text after it. Longer names than fit are
+/// written the long way.
+pub(super) const BLOCK: usize = 96;
 /// The most bytes a value that is no text takes: tag and length of the value, tag and ten bytes of a number.
 const VALUE: usize = 13;
 

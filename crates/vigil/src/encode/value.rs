@@ -1,8 +1,9 @@
 //! Attributes: `KeyValue` and `AnyValue`.
 
-use super::names::{Name, names};
+use super::names::{BLOCK, Name, names};
 use super::options::AttributeLimits;
 use super::proto;
+use crate::block::{SHORT, put_short};
 use vigil_core::contract::Key;
 use vigil_core::fact::AnyValue;
 
@@ -63,18 +64,8 @@ impl AttributeWriter {
         match value {
             AnyValue::Str(text) if self.limits.value_chars.is_none() => {
                 let len = text.len();
-                let fits = at - 2 + 3 + len < 128;
-                if fits {
-                    name.write_with(out, |block| {
-                        head(block, 3 + len);
-                        block[at] = len as u8 + 2;
-                        block[at + 1] = (any::STRING << 3 | 2) as u8;
-                        block[at + 2] = len as u8;
-                        at + 3
-                    });
-                    out.extend_from_slice(text.as_bytes());
-                }
-                fits
+                let value = [(len as u8).wrapping_add(2), (any::STRING << 3 | 2) as u8, len as u8];
+                self.short_text(out, name, value, text)
             }
             AnyValue::Int(number) => {
                 name.write_with(out, |block| {
@@ -99,24 +90,40 @@ impl AttributeWriter {
             // A list with one text, such as the reason a model stopped for.
             AnyValue::StrList(texts) if self.limits.value_chars.is_none() => {
                 let [text] = texts.as_slice() else { return false };
-                let len = text.len();
-                let fits = at - 2 + 7 + len < 128;
-                if fits {
-                    name.write_with(out, |block| {
-                        head(block, 7 + len);
-                        let len = len as u8;
-                        let lists = [(any::ARRAY << 3 | 2) as u8, len + 4, 1 << 3 | 2, len + 2];
-                        block[at] = len + 6;
-                        block[at + 1..at + 5].copy_from_slice(&lists);
-                        block[at + 5..at + 7].copy_from_slice(&[(any::STRING << 3 | 2) as u8, len]);
-                        at + 7
-                    });
-                    out.extend_from_slice(text.as_bytes());
-                }
-                fits
+                let len = text.len() as u8;
+                let list = [(any::ARRAY << 3 | 2) as u8, len.wrapping_add(4), 1 << 3 | 2, len.wrapping_add(2)];
+                let [a, b, c, d] = list;
+                let value = [len.wrapping_add(6), a, b, c, d, (any::STRING << 3 | 2) as u8, len];
+                self.short_text(out, name, value, text)
             }
             _ => false,
         }
+    }
+
+    /// Writes an attribute that ends in a text, where it has less than 128 bytes in all. `before` is what comes between
+    /// the tag of the value and the text.
+    #[inline(always)]
+    fn short_text<const N: usize>(&self, out: &mut Vec<u8>, name: &Name, before: [u8; N], text: &str) -> bool {
+        let (at, len) = (name.len(), text.len());
+        let total = at - 2 + N + len;
+        if total >= 128 {
+            return false;
+        }
+        let is_short = len <= SHORT && at + N + len <= BLOCK;
+        name.write_with(out, |block| {
+            block[0] = (self.field << 3 | 2) as u8;
+            block[1] = total as u8;
+            block[at..at + N].copy_from_slice(&before);
+            if is_short {
+                put_short(&mut block[at + N..at + N + len], text.as_bytes());
+                return at + N + len;
+            }
+            at + N
+        });
+        if !is_short {
+            out.extend_from_slice(text.as_bytes());
+        }
+        true
     }
 
     #[inline]

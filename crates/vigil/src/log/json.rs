@@ -7,7 +7,7 @@
 //!
 //! Lines are made where they wait to be written, without anything in between.
 
-use crate::block::Block;
+use crate::block::{Block, SHORT, put_short};
 use crate::time::Stamps;
 use std::sync::LazyLock;
 use vigil_core::contract::{EventKind, Key, attr};
@@ -107,12 +107,16 @@ fn hex<const N: usize>(id: [u8; N]) -> [[u8; 2]; N] {
     id.map(|byte| [digit(byte >> 4), digit(byte & 15)])
 }
 
-/// Up to this many bytes of `"name":` are kept ready.
-const NAME_BYTES: usize = 64;
+/// `"name":` is kept ready in blocks with room for a number or a short text.
+const BLOCK: usize = 96;
+/// What a number or a short text takes after it: a whole number of 20 bytes, or a text in quotes, and a comma.
+const VALUE: usize = SHORT + 3;
 
 /// `"name":` of the contract's attributes, by [`Key::index`]. Names of the contract have nothing to escape.
-static NAMES: LazyLock<Vec<Option<Block<NAME_BYTES>>>> =
-    LazyLock::new(|| Key::all().map(|key| Block::new(format!("\"{}\":", key.name()).as_bytes())).collect());
+static NAMES: LazyLock<Vec<Option<Block<BLOCK>>>> = LazyLock::new(|| {
+    let name = |key: Key| Block::new(format!("\"{}\":", key.name()).as_bytes());
+    Key::all().map(|key| name(key).filter(|name| name.len() + VALUE <= BLOCK)).collect()
+});
 
 fn attributes(line: &mut Vec<u8>, attributes: &AttributeSet<'_>) {
     raw(line, ",\"attributes\":{");
@@ -122,8 +126,28 @@ fn attributes(line: &mut Vec<u8>, attributes: &AttributeSet<'_>) {
         if key == attr::VIGIL_ORIGINATOR || key == attr::VIGIL_OUTCOME {
             continue;
         }
-        match names.get(usize::from(key.index())) {
-            Some(Some(name)) => name.write(line),
+        match (names.get(usize::from(key.index())), value) {
+            (Some(Some(name)), AnyValue::Str(text)) if text.len() <= SHORT && is_harmless(text) => {
+                let (at, end) = (name.len() + 1, name.len() + 1 + text.len());
+                name.write_with(line, |block| {
+                    block[at - 1] = b'"';
+                    put_short(&mut block[at..end], text.as_bytes());
+                    block[end..end + 2].copy_from_slice(b"\",");
+                    end + 2
+                });
+                continue;
+            }
+            (Some(Some(name)), AnyValue::Int(number)) => {
+                let (mut digits, at) = (itoa::Buffer::new(), name.len());
+                let digits = digits.format(*number).as_bytes();
+                name.write_with(line, |block| {
+                    put_short(&mut block[at..at + digits.len()], digits);
+                    block[at + digits.len()] = b',';
+                    at + digits.len() + 1
+                });
+                continue;
+            }
+            (Some(Some(name)), _) => name.write(line),
             _ => {
                 string(line, key.name());
                 line.push(b':');
@@ -206,13 +230,18 @@ fn string(line: &mut Vec<u8>, text: &str) {
 
 #[inline]
 fn escaped(line: &mut Vec<u8>, text: &str) {
-    let is_harmless =
-        |eight| !(eights::has_below(eight, b' ') || eights::has(eight, b'"') || eights::has(eight, b'\\'));
-    if eights::all(text.as_bytes(), is_harmless) {
+    if is_harmless(text) {
         line.extend_from_slice(text.as_bytes());
     } else {
         escaped_for_sure(line, text);
     }
+}
+
+/// Whether there is nothing to escape.
+#[inline]
+fn is_harmless(text: &str) -> bool {
+    let test = |eight| !(eights::has_below(eight, b' ') || eights::has(eight, b'"') || eights::has(eight, b'\\'));
+    eights::all(text.as_bytes(), test)
 }
 
 #[cold]

@@ -8,5 +8,6 @@ pub(crate) mod format;
 mod lane;
 pub(crate) mod lanes;
 mod recorder;
+mod text;
 
 pub(crate) use recorder::{Home, Recorder, Sampler, Terms};
