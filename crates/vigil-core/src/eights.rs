@@ -37,10 +37,26 @@ pub const fn has_below(eight: u64, limit: u8) -> bool {
     eight.wrapping_sub(ONES * limit as u64) & !eight & HIGH != 0
 }
 
-/// Whether one of the eight bytes is `byte`.
+/// Whether one of the eight bytes is something JSON escapes: a control character of ASCII, `"` or `\`.
 #[inline]
-pub const fn has(eight: u64, byte: u8) -> bool {
-    has_below(eight ^ (ONES * byte as u64), 1)
+pub const fn need_escapes(eight: u64) -> bool {
+    let (control, quote, backslash) = (ONES * b' ' as u64, ONES * b'"' as u64, ONES * b'\\' as u64);
+    // Each difference borrows from the highest bit of a byte that is one of these; those above ASCII have it set.
+    let borrowed =
+        eight.wrapping_sub(control) | (eight ^ quote).wrapping_sub(ONES) | (eight ^ backslash).wrapping_sub(ONES);
+    borrowed & !eight & HIGH != 0
+}
+
+/// Four bytes as eight hexadecimal digits.
+#[inline]
+pub const fn hex(four: [u8; 4]) -> [u8; 8] {
+    let mut halves = u32::from_be_bytes(four) as u64;
+    halves = (halves | halves << 16) & 0x0000_ffff_0000_ffff;
+    halves = (halves | halves << 8) & 0x00ff_00ff_00ff_00ff;
+    halves = (halves | halves << 4) & 0x0f0f_0f0f_0f0f_0f0f;
+    // Six more than nine reaches the next bit.
+    let letters = (halves + ONES * 6) >> 4 & ONES;
+    (halves + ONES * b'0' as u64 + letters * (b'a' - b'9' - 1) as u64).to_be_bytes()
 }
 
 /// Whether all of the eight bytes are ASCII.
@@ -71,10 +87,18 @@ mod tests {
                     bytes[at] = byte;
                     assert_eq!(all(&bytes, are_ascii), byte.is_ascii(), "{byte} at {at} of {len}");
                     assert_eq!(all(&bytes, are_printable), matches!(byte, b' '..=b'~'), "{byte} at {at} of {len}");
-                    assert_eq!(!all(&bytes, |eight| !has(eight, b'"')), byte == b'"', "{byte} at {at} of {len}");
+                    let escapes = matches!(byte, ..b' ' | b'"' | b'\\');
+                    assert_eq!(!all(&bytes, |eight| !need_escapes(eight)), escapes, "{byte} at {at} of {len}");
                     assert_eq!(!all(&bytes, |eight| !has_below(eight, 128)), len > 1 || byte < 128);
                 }
             }
+        }
+    }
+    #[test]
+    fn every_byte_is_two_digits() {
+        for byte in 0..=u8::MAX {
+            let expected = format!("{byte:02x}{:02x}00ff", byte ^ 0x5a);
+            assert_eq!(hex([byte, byte ^ 0x5a, 0, 0xff]), expected.as_bytes());
         }
     }
 }

@@ -190,12 +190,12 @@ impl<'a> AttributeSet<'a> {
     }
 
     /// Sets `key`, replacing an earlier value.
-    #[inline]
+    #[inline(always)]
     pub fn set(&mut self, key: Key, value: impl Into<AnyValue<'a>>) {
         self.put(key, value.into());
     }
 
-    #[inline]
+    #[inline(always)]
     fn put(&mut self, key: Key, value: AnyValue<'a>) {
         self.longest = self.longest.max(value.longest_text());
         if self.maybe.may_contain(key) {

@@ -10,7 +10,7 @@
 //! cut to fit; arithmetic saturates.
 
 use crate::contract::attr;
-use crate::fact::AttributeSet;
+use crate::fact::{AnyValue, AttributeSet};
 use std::ops::{Add, AddAssign};
 
 /// Tokens of a model call, or of several.
@@ -323,6 +323,7 @@ impl Usage {
         let mut usage = Usage::unknown();
         // In one pass: a call is asked for nearly all of them.
         for (key, value) in attributes.iter() {
+            let AnyValue::Int(number) = value else { continue };
             let tokens = match key {
                 attr::GEN_AI_USAGE_INPUT_TOKENS => &mut usage.input,
                 attr::GEN_AI_USAGE_OUTPUT_TOKENS => &mut usage.output,
@@ -333,7 +334,7 @@ impl Usage {
                 attr::VIGIL_USAGE_WEB_SEARCH_REQUESTS => &mut usage.web_search_requests,
                 _ => continue,
             };
-            *tokens = value.as_int().map(|number| u64::try_from(number).unwrap_or(0));
+            *tokens = Some(u64::try_from(*number).unwrap_or(0));
         }
         usage.consistent()
     }

@@ -28,14 +28,20 @@ impl<const N: usize> Block<N> {
     }
 
     /// Appends the whole block, lets `fill` change it there, and keeps as much of it as that says.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn write_with(&self, out: &mut Vec<u8>, fill: impl FnOnce(&mut [u8; N]) -> usize) {
-        let start = out.len();
-        out.extend_from_slice(&self.bytes);
-        if let Some(block) = out.last_chunk_mut::<N>() {
-            let len = fill(block);
-            out.truncate(start + len);
-        }
+        write_with(out, &self.bytes, fill);
+    }
+}
+
+/// Appends `bytes`, lets `fill` change them there, and keeps as many of them as that says.
+#[inline(always)]
+pub(crate) fn write_with<const N: usize>(out: &mut Vec<u8>, bytes: &[u8; N], fill: impl FnOnce(&mut [u8; N]) -> usize) {
+    let start = out.len();
+    out.extend_from_slice(bytes);
+    if let Some(block) = out.last_chunk_mut::<N>() {
+        let len = fill(block);
+        out.truncate(start + len);
     }
 }
 
@@ -43,7 +49,7 @@ impl<const N: usize> Block<N> {
 pub(crate) const SHORT: usize = 32;
 
 /// Puts `text`, of [`SHORT`] bytes at most, at the head of `to`: as one or two moves, which may overlap.
-#[inline]
+#[inline(always)]
 pub(crate) fn put_short(to: &mut [u8], text: &[u8]) {
     let len = text.len();
     if let (Some(first), Some(last)) = (text.first_chunk::<16>(), text.last_chunk::<16>()) {

@@ -96,6 +96,7 @@ impl Hasher for IdHasher {
 const PIECES_MAX: usize = 8;
 
 /// What came of a record.
+#[expect(clippy::large_enum_variant, reason = "a box for every span is what is saved here; it is moved once")]
 pub(crate) enum Applied<'a> {
     Noted,
     /// This span is finished: [`take`](Joiner::take) it now.

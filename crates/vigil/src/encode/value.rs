@@ -32,7 +32,7 @@ impl AttributeWriter {
     }
 
     /// Appends an attribute of the contract.
-    #[inline]
+    #[inline(always)]
     pub(super) fn write(&mut self, out: &mut Vec<u8>, key: Key, value: &AnyValue<'_>) {
         if self.has_room() && !self.write_short(out, key, value) {
             attribute(out, self.field, key.name(), value, self.limits.value_chars);
@@ -52,7 +52,7 @@ impl AttributeWriter {
 
     /// Writes an attribute whose lengths all take one byte, as nearly all do: they are known before anything is
     /// written, and nothing has to be moved. Answers whether it did.
-    #[inline]
+    #[inline(always)]
     fn write_short(&self, out: &mut Vec<u8>, key: Key, value: &AnyValue<'_>) -> bool {
         let Some(Some(name)) = self.names.get(usize::from(key.index())) else { return false };
         let at = name.len();

@@ -7,12 +7,12 @@
 //!
 //! Lines are made where they wait to be written, without anything in between.
 
-use crate::block::{Block, SHORT, put_short};
-use crate::time::Stamps;
+use crate::block::{Block, SHORT, put_short, write_with};
+use crate::time::{RFC3339_BYTES, Stamps};
 use std::sync::LazyLock;
 use vigil_core::contract::{EventKind, Key, attr};
 use vigil_core::eights;
-use vigil_core::fact::{AnyValue, AttributeSet, EventData, Outcome, SpanData, SpanStart, UnixNanos};
+use vigil_core::fact::{AnyValue, AttributeSet, EventData, Outcome, SpanData, SpanStart};
 use vigil_core::id::{SpanContext, SpanId};
 
 /// What a line takes beside its attributes, about.
@@ -20,18 +20,19 @@ const LINE_BYTES: usize = 512;
 
 pub(super) fn span(line: &mut Vec<u8>, stamps: &mut Stamps, span: &SpanData<'_>) {
     line.reserve(LINE_BYTES);
-    time(line, "{\"time\":\"", stamps, span.end);
-    match &span.outcome {
-        Outcome::Error(_) => raw(line, ",\"level\":\"ERROR\",\"type\":\"span\",\"kind\":\""),
-        _ => raw(line, ",\"level\":\"INFO\",\"type\":\"span\",\"kind\":\""),
-    }
+    head(line, stamps.rfc3339(span.end));
+    raw(line, if matches!(span.outcome, Outcome::Error(_)) { "ERROR" } else { "INFO" });
+    raw(line, "\",\"type\":\"span\",\"kind\":\"");
     raw(line, span.kind.id());
     raw(line, "\",\"name\":\"");
     span.kind.with_span_name(&span.attributes, &span.target, |parts| parts.iter().for_each(|part| escaped(line, part)));
     line.push(b'"');
     ids(line, span.context, span.parent);
-    time(line, ",\"start_time\":\"", stamps, span.start);
-    raw(line, ",\"duration_ms\":");
+    const START: &[u8; 61] = b",\"start_time\":\"0000-00-00T00:00:00.000000000Z\",\"duration_ms\":";
+    write_with(line, START, |block| {
+        block[15..45].copy_from_slice(stamps.rfc3339(span.start));
+        block.len()
+    });
     millis(line, span.end.0.saturating_sub(span.start.0));
     raw(line, ",\"outcome\":");
     string(line, span.attributes.str(attr::VIGIL_OUTCOME).unwrap_or_default());
@@ -46,8 +47,8 @@ pub(super) fn span(line: &mut Vec<u8>, stamps: &mut Stamps, span: &SpanData<'_>)
 }
 
 pub(super) fn started(line: &mut Vec<u8>, stamps: &mut Stamps, start: &SpanStart) {
-    time(line, "{\"time\":\"", stamps, start.start);
-    raw(line, ",\"level\":\"INFO\",\"type\":\"span_started\",\"kind\":\"");
+    head(line, stamps.rfc3339(start.start));
+    raw(line, "INFO\",\"type\":\"span_started\",\"kind\":\"");
     raw(line, start.kind.id());
     raw(line, "\",\"name\":");
     string(line, &start.kind.span_name(&AttributeSet::new(), &start.target));
@@ -60,8 +61,7 @@ pub(super) fn event(line: &mut Vec<u8>, stamps: &mut Stamps, event: &EventData<'
     if event.kind == EventKind::SpanStarted {
         return;
     }
-    time(line, "{\"time\":\"", stamps, event.time);
-    raw(line, ",\"level\":\"");
+    head(line, stamps.rfc3339(event.time));
     raw(line, event.severity.as_str());
     raw(line, "\",\"type\":\"event\",\"name\":\"");
     raw(line, event.kind.def().name);
@@ -81,30 +81,33 @@ fn raw(line: &mut Vec<u8>, text: &str) {
     line.extend_from_slice(text.as_bytes());
 }
 
-#[inline(always)]
-fn time(line: &mut Vec<u8>, before: &str, stamps: &mut Stamps, at: UnixNanos) {
-    raw(line, before);
-    line.extend_from_slice(stamps.rfc3339(at));
-    line.push(b'"');
+/// Up to the word for the level.
+#[inline]
+fn head(line: &mut Vec<u8>, at: &[u8; RFC3339_BYTES]) {
+    const HEAD: &[u8; 50] = b"{\"time\":\"0000-00-00T00:00:00.000000000Z\",\"level\":\"";
+    write_with(line, HEAD, |block| {
+        block[9..39].copy_from_slice(at);
+        block.len()
+    });
 }
 
 fn ids(line: &mut Vec<u8>, context: SpanContext, parent: Option<SpanId>) {
-    raw(line, ",\"trace_id\":\"");
-    line.extend_from_slice(hex(context.trace_id.0).as_flattened());
-    raw(line, "\",\"span_id\":\"");
-    line.extend_from_slice(hex(context.span_id.0).as_flattened());
-    if let Some(parent) = parent {
-        raw(line, "\",\"parent_span_id\":\"");
-        line.extend_from_slice(hex(parent.0).as_flattened());
-    }
-    line.push(b'"');
+    const IDS: &[u8; 111] = b",\"trace_id\":\"00000000000000000000000000000000\",\"span_id\":\"0000000000000000\"\
+        ,\"parent_span_id\":\"0000000000000000\"";
+    write_with(line, IDS, |block| {
+        hex(&mut block[13..45], context.trace_id.0);
+        hex(&mut block[58..74], context.span_id.0);
+        let Some(parent) = parent else { return 75 };
+        hex(&mut block[94..110], parent.0);
+        block.len()
+    });
 }
 
-/// Without a table, so that it is done for all bytes at once.
-#[inline]
-fn hex<const N: usize>(id: [u8; N]) -> [[u8; 2]; N] {
-    let digit = |half: u8| half + if half > 9 { b'a' - 10 } else { b'0' };
-    id.map(|byte| [digit(byte >> 4), digit(byte & 15)])
+#[inline(always)]
+fn hex<const N: usize>(digits: &mut [u8], id: [u8; N]) {
+    for (digits, bytes) in digits.as_chunks_mut::<8>().0.iter_mut().zip(id.as_chunks::<4>().0) {
+        *digits = eights::hex(*bytes);
+    }
 }
 
 /// `"name":` is kept ready in blocks with room for a number or a short text.
@@ -240,8 +243,7 @@ fn escaped(line: &mut Vec<u8>, text: &str) {
 /// Whether there is nothing to escape.
 #[inline]
 fn is_harmless(text: &str) -> bool {
-    let test = |eight| !(eights::has_below(eight, b' ') || eights::has(eight, b'"') || eights::has(eight, b'\\'));
-    eights::all(text.as_bytes(), test)
+    eights::all(text.as_bytes(), |eight| !eights::need_escapes(eight))
 }
 
 #[cold]
@@ -255,6 +257,7 @@ fn escaped_for_sure(line: &mut Vec<u8>, text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use vigil_core::id::TraceId;
 
     #[test]
     fn durations_are_milliseconds_to_the_nanosecond() {
@@ -274,9 +277,16 @@ mod tests {
     }
 
     #[test]
-    fn ids_are_hexadecimal() {
-        for byte in 0..=u8::MAX {
-            assert_eq!(hex([byte; 2]).as_flattened(), format!("{byte:02x}{byte:02x}").as_bytes());
+    fn ids_are_where_they_belong() {
+        let context = SpanContext { trace_id: TraceId([0xa7; 16]), span_id: SpanId([0x1b; 8]) };
+        for parent in [None, Some(SpanId([0x3c; 8]))] {
+            let mut line = b"{\"a\":1".to_vec();
+            ids(&mut line, context, parent);
+            line.push(b'}');
+            let line: serde_json::Value = serde_json::from_slice(&line).unwrap();
+            assert_eq!(line["trace_id"], context.trace_id.to_string());
+            assert_eq!(line["span_id"], context.span_id.to_string());
+            assert_eq!(line["parent_span_id"].as_str().map(str::to_owned), parent.map(|parent| parent.to_string()));
         }
     }
 

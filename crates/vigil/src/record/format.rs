@@ -568,12 +568,12 @@ impl<'a> Cursor<'a> {
         }
         let key = Key::from_index(index)?;
         // Nearly all are texts and whole numbers.
-        match self.0.first()? {
-            &STR => {
+        match *self.0.first()? {
+            STR => {
                 self.u8()?;
                 set.set(key, self.text()?);
             }
-            &(INT | SINCE_START) => {
+            INT | SINCE_START => {
                 self.u8()?;
                 set.set(key, i64::from_le_bytes(self.array()?));
             }
