@@ -11,23 +11,18 @@ const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
 /// Whether every eight bytes of `bytes` pass `test`. What does not fill eight is filled up with bytes of `bytes`.
 #[inline]
 pub fn all(bytes: &[u8], test: impl Fn(u64) -> bool) -> bool {
-    let mut rest = bytes;
-    while let Some((eight, more)) = rest.split_first_chunk::<8>() {
-        if !test(u64::from_ne_bytes(*eight)) {
-            return false;
-        }
-        rest = more;
-    }
-    let (Some(first), Some(last)) = (rest.first(), rest.last()) else { return true };
-    if let Some(eight) = bytes.last_chunk::<8>() {
-        return test(u64::from_ne_bytes(*eight));
+    if let Some(last) = bytes.last_chunk::<8>() {
+        return test(u64::from_ne_bytes(*last))
+            && bytes.as_chunks::<8>().0.iter().all(|eight| test(u64::from_ne_bytes(*eight)));
     }
     match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
         (Some([a, b, c, d]), Some([e, f, g, h])) => test(u64::from_ne_bytes([*a, *b, *c, *d, *e, *f, *g, *h])),
-        _ => {
-            let middle = rest.get(rest.len() / 2).unwrap_or(first);
-            test(u64::from_ne_bytes([*first, *middle, *last, *first, *first, *first, *first, *first]))
-        }
+        _ => match *bytes {
+            [] => true,
+            [a] => test(u64::from_ne_bytes([a; 8])),
+            [a, b] => test(u64::from_ne_bytes([a, b, a, a, a, a, a, a])),
+            [a, b, c, ..] => test(u64::from_ne_bytes([a, b, c, a, a, a, a, a])),
+        },
     }
 }
 

@@ -55,6 +55,8 @@ struct OfMetric {
 struct One {
     labels: Vec<(Key, Value)>,
     point: PointValue,
+    /// The bucket of the last value: those of the next ones are often the same.
+    bucket: usize,
 }
 
 /// The key is a hash already.
@@ -219,7 +221,7 @@ impl<'s, 'a> SeriesAt<'s, 'a> {
         let full = series.all.len() >= SERIES_MAX && !series.places.contains_key(&id);
         *series.places.entry(if full { OVERFLOW } else { id }).or_insert_with(|| {
             let labels = if full { Vec::new() } else { labels(metric, self.at, extra) };
-            series.all.push(One { labels, point: new_point(metric) });
+            series.all.push(One { labels, point: new_point(metric), bucket: 0 });
             series.all.len() as u32 - 1
         })
     }
@@ -235,17 +237,31 @@ impl OfMetric {
             }
             PointValue::Double(number) => *number = if self.replaces { value } else { *number + value },
             PointValue::Histogram(histogram) => {
-                let bucket = self.bounds.partition_point(|bound| *bound < value);
-                if let Some(count) = histogram.buckets.get_mut(bucket) {
+                if !is_in_bucket(self.bounds, one.bucket, value) {
+                    one.bucket = self.bounds.partition_point(|bound| *bound < value);
+                }
+                if let Some(count) = histogram.buckets.get_mut(one.bucket) {
                     *count += 1;
                 }
                 histogram.count += 1;
                 histogram.sum += value;
-                histogram.min = Some(histogram.min.map_or(value, |min| min.min(value)));
-                histogram.max = Some(histogram.max.map_or(value, |max| max.max(value)));
+                if histogram.min.is_none_or(|min| value < min || min.is_nan()) {
+                    histogram.min = Some(value);
+                }
+                if histogram.max.is_none_or(|max| value > max || max.is_nan()) {
+                    histogram.max = Some(value);
+                }
             }
         }
     }
+}
+
+/// Whether `value` belongs to the bucket at `at`, which includes its upper bound.
+#[inline]
+fn is_in_bucket(bounds: &[f64], at: usize, value: f64) -> bool {
+    let above_the_one_below =
+        at.checked_sub(1).is_none_or(|below| bounds.get(below).is_some_and(|below| *below < value));
+    above_the_one_below && bounds.get(at).is_none_or(|bound| value <= *bound)
 }
 
 /// The labels `metric` has for these attributes: what the contract allows it, of what is there.
@@ -308,6 +324,25 @@ mod tests {
         let PointValue::Histogram(histogram) = &series.collect(UnixNanos(2))[0].value else { panic!("a histogram") };
         assert_eq!((histogram.buckets[0], histogram.buckets[1], *histogram.buckets.last().unwrap()), (1, 1, 1));
         assert_eq!((histogram.count, histogram.min, histogram.max), (3, Some(0.01), Some(1e9)));
+    }
+
+    #[test]
+    fn a_value_falls_into_its_bucket_whichever_came_before() {
+        let Instrument::Histogram { buckets } = Metric::InferenceDuration.def().instrument else { panic!("it is one") };
+        let near = buckets.iter().flat_map(|bound| [bound.next_down(), *bound, bound.next_up()]);
+        let values: Vec<f64> = near.chain([0.0, -1.0, f64::INFINITY, f64::NAN]).collect();
+        for before in &values {
+            for value in &values {
+                let mut series = Series::new(UnixNanos(1), Temporality::Cumulative);
+                let mut expected = vec![0; buckets.len() + 1];
+                for value in [before, value, value, before] {
+                    series.at(&AttributeSet::new()).record(Metric::InferenceDuration, None, *value);
+                    expected[buckets.iter().filter(|bound| **bound < *value).count()] += 1;
+                }
+                let PointValue::Histogram(histogram) = &series.collect(UnixNanos(2))[0].value else { panic!("one") };
+                assert_eq!(histogram.buckets, expected, "{before} {value}");
+            }
+        }
     }
 
     #[test]

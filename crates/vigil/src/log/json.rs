@@ -34,10 +34,8 @@ pub(super) fn span(line: &mut Vec<u8>, stamps: &mut Stamps, span: &SpanData<'_>)
         block.len()
     });
     millis(line, span.end.0.saturating_sub(span.start.0));
-    raw(line, ",\"outcome\":");
-    string(line, span.attributes.str(attr::VIGIL_OUTCOME).unwrap_or_default());
-    raw(line, ",\"originator\":");
-    string(line, span.attributes.str(attr::VIGIL_ORIGINATOR).unwrap_or_default());
+    short(line, b",\"outcome\":", span.attributes.str(attr::VIGIL_OUTCOME).unwrap_or_default());
+    short(line, b",\"originator\":", span.attributes.str(attr::VIGIL_ORIGINATOR).unwrap_or_default());
     if let Outcome::Error(error) = &span.outcome {
         raw(line, ",\"error_type\":");
         string(line, error.as_str());
@@ -229,6 +227,21 @@ fn string(line: &mut Vec<u8>, text: &str) {
     line.push(b'"');
     escaped(line, text);
     line.push(b'"');
+}
+
+/// A field whose value is a word: `name` is the comma, the name and the colon.
+#[inline(always)]
+fn short<const N: usize>(line: &mut Vec<u8>, name: &[u8; N], word: &str) {
+    line.extend_from_slice(name);
+    if word.len() > SHORT || !is_harmless(word) {
+        string(line, word);
+        return;
+    }
+    write_with(line, &[b'"'; SHORT + 2], |block| {
+        put_short(&mut block[1..=word.len()], word.as_bytes());
+        // The quotes were there before.
+        word.len() + 2
+    });
 }
 
 #[inline]
