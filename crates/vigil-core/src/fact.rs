@@ -82,6 +82,16 @@ impl AnyValue<'_> {
         }
     }
 
+    /// The length of the text, or of the longest in the list; 0 where there is none.
+    #[inline]
+    fn longest_text(&self) -> usize {
+        match self {
+            AnyValue::Str(text) => text.len(),
+            AnyValue::StrList(list) => list.iter().map(|text| text.len()).max().unwrap_or(0),
+            _ => 0,
+        }
+    }
+
     /// The same, borrowing nothing.
     pub fn to_value(&self) -> Value {
         match self {
@@ -107,8 +117,56 @@ fn owned(text: impl AsRef<str>) -> Text {
 pub struct AttributeSet<'a> {
     known: Vec<(Key, AnyValue<'a>)>,
     custom: Vec<(Cow<'a, str>, AnyValue<'a>)>,
-    /// Which keys may be there, a bit each: most questions are for keys that are not.
-    maybe: [u64; 4],
+    /// Which keys may be there: most questions are for keys that are not.
+    maybe: KeySet,
+    /// No text under a key of the contract is longer.
+    longest: usize,
+}
+
+/// Keys of the contract, a bit each. Keys beyond the 256th share bits: a question for one of them is then answered
+/// with yes too often, and never with no.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct KeySet([u64; 4]);
+
+impl KeySet {
+    /// None.
+    pub const fn new() -> Self {
+        Self([0; 4])
+    }
+
+    /// Adds a key.
+    #[inline]
+    pub fn insert(&mut self, key: Key) {
+        let (word, bit) = Self::place(key);
+        self.0[word] |= bit;
+    }
+
+    /// Whether `key` may be one of them.
+    #[inline]
+    pub fn may_contain(&self, key: Key) -> bool {
+        let (word, bit) = Self::place(key);
+        self.0[word] & bit != 0
+    }
+
+    /// Whether a key may be in both.
+    #[inline]
+    pub fn may_meet(&self, other: &Self) -> bool {
+        self.0.iter().zip(&other.0).any(|(left, right)| left & right != 0)
+    }
+
+    #[inline]
+    fn place(key: Key) -> (usize, u64) {
+        let index = usize::from(key.index());
+        ((index >> 6) & 3, 1 << (index & 63))
+    }
+}
+
+impl FromIterator<Key> for KeySet {
+    fn from_iter<I: IntoIterator<Item = Key>>(keys: I) -> Self {
+        let mut set = Self::new();
+        keys.into_iter().for_each(|key| set.insert(key));
+        set
+    }
 }
 
 /// Attributes that borrow nothing.
@@ -123,7 +181,7 @@ impl PartialEq for AttributeSet<'_> {
 impl<'a> AttributeSet<'a> {
     /// No attributes yet.
     pub const fn new() -> Self {
-        Self { known: Vec::new(), custom: Vec::new(), maybe: [0; 4] }
+        Self { known: Vec::new(), custom: Vec::new(), maybe: KeySet::new(), longest: 0 }
     }
 
     /// No attributes yet, with room for `capacity` of the contract's.
@@ -132,22 +190,28 @@ impl<'a> AttributeSet<'a> {
     }
 
     /// Sets `key`, replacing an earlier value.
-    #[inline]
+    #[inline(always)]
     pub fn set(&mut self, key: Key, value: impl Into<AnyValue<'a>>) {
         self.put(key, value.into());
     }
 
-    #[inline]
+    #[inline(always)]
     fn put(&mut self, key: Key, value: AnyValue<'a>) {
-        let (word, bit) = maybe(key);
-        if self.maybe[word] & bit != 0
-            && let Some(slot) = self.known.iter_mut().find(|(k, _)| *k == key)
-        {
-            slot.1 = value;
-            return;
+        self.longest = self.longest.max(value.longest_text());
+        if self.maybe.may_contain(key) {
+            self.replace(key, value);
+        } else {
+            self.maybe.insert(key);
+            self.known.push((key, value));
         }
-        self.maybe[word] |= bit;
-        self.known.push((key, value));
+    }
+
+    #[inline(never)]
+    fn replace(&mut self, key: Key, value: AnyValue<'a>) {
+        match self.known.iter_mut().find(|(k, _)| *k == key) {
+            Some(slot) => slot.1 = value,
+            None => self.known.push((key, value)),
+        }
     }
 
     /// Sets `key` where there is a value.
@@ -169,11 +233,22 @@ impl<'a> AttributeSet<'a> {
     /// The value of `key`.
     #[inline]
     pub fn get(&self, key: Key) -> Option<&AnyValue<'a>> {
-        let (word, bit) = maybe(key);
-        if self.maybe[word] & bit == 0 {
+        if !self.maybe.may_contain(key) {
             return None;
         }
         self.known.iter().find(|(k, _)| *k == key).map(|(_, value)| value)
+    }
+
+    /// Whether any of `keys` may be there. Answered at once, with yes too often and never with no.
+    #[inline]
+    pub fn may_have(&self, keys: &KeySet) -> bool {
+        self.maybe.may_meet(keys)
+    }
+
+    /// A length in bytes that no text under a key of the contract exceeds, those in lists included.
+    #[inline]
+    pub fn longest(&self) -> usize {
+        self.longest
     }
 
     /// The text value of `key`.
@@ -209,7 +284,13 @@ impl<'a> AttributeSet<'a> {
 
     /// Keeps the attributes `keep` says yes to; `keep` may change the value.
     pub fn retain_mut(&mut self, mut keep: impl FnMut(Key, &mut AnyValue<'a>) -> bool) {
-        self.known.retain_mut(|(key, value)| keep(*key, value));
+        let mut longest = 0;
+        self.known.retain_mut(|(key, value)| {
+            let keeps = keep(*key, value);
+            longest = longest.max(value.longest_text());
+            keeps
+        });
+        self.longest = longest;
     }
 
     /// Like [`retain_mut`](Self::retain_mut) for the user's own attributes.
@@ -233,27 +314,9 @@ impl<'a> AttributeSet<'a> {
             known: self.known.iter().map(|(key, value)| (*key, value.to_value())).collect(),
             custom: self.custom.iter().map(|(name, value)| (owned(name), value.to_value())).collect(),
             maybe: self.maybe,
+            longest: self.longest,
         }
     }
-
-    /// Nothing, in the memory these attributes had: for another set that borrows from somewhere else.
-    pub fn emptied<'b>(mut self) -> AttributeSet<'b> {
-        self.known.clear();
-        self.custom.clear();
-        // The standard library collects into the memory it collects from when the sizes are the same.
-        AttributeSet {
-            known: self.known.into_iter().map(|(key, _)| (key, AnyValue::Bool(false))).collect(),
-            custom: self.custom.into_iter().map(|_| (Cow::Borrowed(""), AnyValue::Bool(false))).collect(),
-            maybe: [0; 4],
-        }
-    }
-}
-
-/// Where the bit of `key` lies. Keys beyond the 256th share bits, which costs a search and nothing else.
-#[inline]
-fn maybe(key: Key) -> (usize, u64) {
-    let index = usize::from(key.index());
-    ((index >> 6) & 3, 1 << (index & 63))
 }
 
 /// How a span ended.

@@ -16,12 +16,14 @@
 //! | [`id`] | trace and span ids, random or derived from a foreign record |
 //! | [`budget`] | what an agent may spend: accounts with limits, and a ledger that admits before |
 //! | [`policy`] | what an agent may do: rules, and decisions that explain themselves |
+//! | [`eights`] | looking at short texts eight bytes at a time |
 #![warn(missing_docs)]
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "a test reads the switch that rewrites the reference"))]
 
 pub mod budget;
 pub mod contract;
 pub mod cost;
+pub mod eights;
 pub mod fact;
 pub mod id;
 pub mod policy;

@@ -10,7 +10,7 @@
 //! cut to fit; arithmetic saturates.
 
 use crate::contract::attr;
-use crate::fact::AttributeSet;
+use crate::fact::{AnyValue, AttributeSet};
 use std::ops::{Add, AddAssign};
 
 /// Tokens of a model call, or of several.
@@ -135,9 +135,15 @@ impl Usage {
         self
     }
 
-    /// Cuts parts down to what they are parts of.
     #[inline]
     fn consistent(mut self) -> Self {
+        self.cut();
+        self
+    }
+
+    /// Cuts parts down to what they are parts of.
+    #[inline]
+    fn cut(&mut self) {
         if let (Some(input), Some(read)) = (self.input, self.cache_read) {
             self.cache_read = Some(read.min(input));
         }
@@ -150,7 +156,6 @@ impl Usage {
         if let (Some(output), Some(reasoning)) = (self.output, self.reasoning) {
             self.reasoning = Some(reasoning.min(output));
         }
-        self
     }
 }
 
@@ -275,21 +280,28 @@ impl Add for Usage {
 
     /// The sum. What only one of the two knows counts as known: a sum over calls is at least that.
     #[inline]
-    fn add(self, other: Usage) -> Usage {
-        let mut sum = self.fields();
-        for (left, right) in sum.iter_mut().zip(other.fields()) {
-            if let Some(right) = right {
-                *left = Some(left.unwrap_or(0).saturating_add(right));
-            }
-        }
-        Self::from_fields(sum).consistent()
+    fn add(mut self, other: Usage) -> Usage {
+        self += other;
+        self
     }
 }
 
 impl AddAssign for Usage {
     #[inline]
     fn add_assign(&mut self, other: Usage) {
-        *self = *self + other;
+        let add = |sum: &mut Option<u64>, more: Option<u64>| {
+            if let Some(more) = more {
+                *sum = Some(sum.unwrap_or(0).saturating_add(more));
+            }
+        };
+        add(&mut self.input, other.input);
+        add(&mut self.output, other.output);
+        add(&mut self.cache_read, other.cache_read);
+        add(&mut self.cache_write, other.cache_write);
+        add(&mut self.cache_write_1h, other.cache_write_1h);
+        add(&mut self.reasoning, other.reasoning);
+        add(&mut self.web_search_requests, other.web_search_requests);
+        self.cut();
     }
 }
 
@@ -330,17 +342,23 @@ impl Usage {
 
     /// Reads what [`set_on_call`](Self::set_on_call) wrote.
     pub fn of_call(attributes: &AttributeSet<'_>) -> Usage {
-        let tokens = |key| attributes.int(key).map(|number| u64::try_from(number).unwrap_or(0));
-        Self::from_fields([
-            tokens(attr::GEN_AI_USAGE_INPUT_TOKENS),
-            tokens(attr::GEN_AI_USAGE_OUTPUT_TOKENS),
-            tokens(attr::GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS),
-            tokens(attr::GEN_AI_USAGE_CACHE_WRITE_INPUT_TOKENS),
-            tokens(attr::VIGIL_USAGE_CACHE_WRITE_1H_INPUT_TOKENS),
-            tokens(attr::GEN_AI_USAGE_REASONING_OUTPUT_TOKENS),
-            tokens(attr::VIGIL_USAGE_WEB_SEARCH_REQUESTS),
-        ])
-        .consistent()
+        let mut usage = Usage::unknown();
+        // In one pass: a call is asked for nearly all of them.
+        for (key, value) in attributes.iter() {
+            let AnyValue::Int(number) = value else { continue };
+            let tokens = match key {
+                attr::GEN_AI_USAGE_INPUT_TOKENS => &mut usage.input,
+                attr::GEN_AI_USAGE_OUTPUT_TOKENS => &mut usage.output,
+                attr::GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS => &mut usage.cache_read,
+                attr::GEN_AI_USAGE_CACHE_WRITE_INPUT_TOKENS => &mut usage.cache_write,
+                attr::VIGIL_USAGE_CACHE_WRITE_1H_INPUT_TOKENS => &mut usage.cache_write_1h,
+                attr::GEN_AI_USAGE_REASONING_OUTPUT_TOKENS => &mut usage.reasoning,
+                attr::VIGIL_USAGE_WEB_SEARCH_REQUESTS => &mut usage.web_search_requests,
+                _ => continue,
+            };
+            *tokens = Some(u64::try_from(*number).unwrap_or(0));
+        }
+        usage.consistent()
     }
 }
 

@@ -51,6 +51,7 @@
 )]
 
 mod assemble;
+mod block;
 pub mod budget;
 mod clock;
 pub mod deliver;

@@ -46,6 +46,37 @@ pub(crate) fn rfc3339(time: UnixNanos) -> [u8; RFC3339_BYTES] {
     text
 }
 
+/// [`rfc3339`] of times that are near one another: the calendar is asked once a second.
+#[derive(Debug)]
+pub(crate) struct Stamps {
+    second: u64,
+    text: [u8; RFC3339_BYTES],
+}
+
+impl Default for Stamps {
+    fn default() -> Self {
+        Self { second: 0, text: rfc3339(UnixNanos(0)) }
+    }
+}
+
+impl Stamps {
+    #[inline]
+    pub(crate) fn rfc3339(&mut self, time: UnixNanos) -> &[u8; RFC3339_BYTES] {
+        let (second, nanos) = (time.0 / 1_000_000_000, (time.0 % 1_000_000_000) as u32);
+        if second != self.second {
+            *self = Self { second, text: rfc3339(time) };
+        } else {
+            let (high, low) = (nanos / 100_000, nanos % 100_000);
+            for (at, pair) in [(20, high / 100), (22, high % 100), (25, low / 100 % 100), (27, low % 100)] {
+                self.text[at] = b'0' + (pair / 10) as u8;
+                self.text[at + 1] = b'0' + (pair % 10) as u8;
+            }
+            self.text[24] = b'0' + (low / 10_000) as u8;
+        }
+        &self.text
+    }
+}
+
 /// `01:15:09.084`, UTC.
 pub(crate) fn clock_time(time: UnixNanos) -> String {
     let (_, hour, minute, second, nanos) = parts(time);
@@ -80,6 +111,10 @@ mod tests {
             (1_795_223_709_084_000_001, "2026-11-21T01:15:09.084000001Z"),
         ] {
             assert_eq!(rfc3339(UnixNanos(nanos)), text.as_bytes());
+        }
+        let mut stamps = Stamps::default();
+        for nanos in [0, 1, 123_456_789, 999_999_999, 1_000_000_000, 951_782_400_000_000_007, 951_782_400_906_050_403] {
+            assert_eq!(stamps.rfc3339(UnixNanos(nanos)), &rfc3339(UnixNanos(nanos)));
         }
         assert_eq!(clock_time(UnixNanos(1_795_223_709_084_000_001)), "01:15:09.084");
     }

@@ -3,6 +3,7 @@
 use super::attr::*;
 use super::attributes::{Key, Source};
 use super::kind::{indexed, keys};
+use crate::eights;
 use crate::fact::AttributeSet;
 
 /// The longest span name, in bytes; a longer one is cut. Names are made of models and tools as foreign
@@ -476,15 +477,14 @@ impl SpanKind {
             Lead::Target => "",
         };
         let gap = if lead.is_empty() || target.is_empty() { "" } else { " " };
-        // Without an early exit, so that it is done sixteen bytes at a time.
-        let plain = |text: &str| text.bytes().fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~'));
+        let plain = |text: &str| eights::all(text.as_bytes(), eights::are_printable);
         let len = lead.len() + gap.len() + target.len();
         if len > 0
             && len <= MAX_NAME_BYTES
             && plain(lead)
             && plain(target)
-            && !target.ends_with(' ')
-            && !lead.ends_with(' ')
+            && target.as_bytes().last() != Some(&b' ')
+            && lead.as_bytes().last() != Some(&b' ')
         {
             return write(&[lead, gap, target]);
         }

@@ -4,7 +4,7 @@
 //! when a buffer fills up, and twice for a flush or shutdown (see [`join`](super::join) for why twice).
 
 use super::carry::Carry;
-use super::join::{Applied, Joiner, is_outer};
+use super::join::{Applied, Joiner, Open, Pieces, is_outer};
 use super::outputs::{Outputs, Place};
 use super::privacy::Gate;
 use super::rollup::Rates;
@@ -15,7 +15,7 @@ use crate::deliver::{DestinationReceipt, Diagnostic, Diagnostics, LossReason, te
 use crate::ending::{Answer, Cause};
 use crate::receipt::Receipt;
 use crate::record::file::KEYS;
-use crate::record::format::{Record, read};
+use crate::record::format::Record;
 use crate::record::{Reader, Recorder};
 use crate::settings::Settings;
 use crate::span::RemoteParent;
@@ -27,7 +27,7 @@ use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use vigil_core::contract::{EventKind, attr};
-use vigil_core::fact::{Attributes, EventData, EventRecord, Fact, SpanData, SpanStart, UnixNanos};
+use vigil_core::fact::{EventData, EventRecord, Fact, SpanData, SpanStart, UnixNanos};
 use vigil_core::id::{SpanContext, SpanId};
 use vigil_core::vocab::{Originator, Severity};
 
@@ -73,6 +73,8 @@ pub(crate) struct Assembler {
     joiner: Joiner,
     series: Series,
     outputs: Outputs,
+    /// Whether anybody takes metrics.
+    counts: bool,
     originator: Originator,
     gate: Gate,
     /// The parent this process was given.
@@ -85,8 +87,6 @@ pub(crate) struct Assembler {
     /// Events of spans whose start was not seen yet.
     early: Vec<(u64, EventRecord)>,
     rates: Rates,
-    /// Memory for the attributes of the next span.
-    spare: Attributes,
     told_loss: u64,
     told_loss_at: Option<UnixNanos>,
     vitals: Tracker,
@@ -127,12 +127,12 @@ impl Assembler {
             recorder,
             mailbox,
             joiner: if keeps { Joiner::carrying() } else { Joiner::default() },
+            counts: outputs.takes_metrics(),
             outputs,
             originator,
             foreign: HashMap::new(),
             early: Vec::new(),
             rates: Rates::default(),
-            spare: Attributes::new(),
             told_loss: 0,
             told_loss_at: None,
             vitals,
@@ -271,14 +271,16 @@ impl Assembler {
         if self.keeps {
             self.unsettled_bytes += bytes.len();
         }
-        while let Some((record, len)) = read(bytes) {
-            let (raw, rest) = bytes.split_at(len);
-            match self.joiner.apply(record, raw) {
+        while let Some((applied, len)) = self.joiner.apply(bytes) {
+            match applied {
                 Applied::Noted => {}
                 Applied::Finished(span) => self.finish(span, anchor, now),
-                Applied::Event(record) => self.happening(record, raw, anchor, now),
+                Applied::Whole(open, pieces) => self.finished(&open, &pieces, anchor, now),
+                Applied::Event(record) => {
+                    self.happening(record, bytes.get(..len).unwrap_or_default(), anchor, now);
+                }
             }
-            bytes = rest;
+            bytes = bytes.get(len..).unwrap_or_default();
         }
         debug_assert!(bytes.is_empty(), "the recorder wrote a record the assembler can't read");
     }
@@ -311,8 +313,13 @@ impl Assembler {
 
     fn finish(&mut self, span: SpanId, anchor: Anchor, now: UnixNanos) {
         let Some(open) = self.joiner.take(span) else { return };
-        self.outputs.begin(span_key(span));
-        let mut span = open.span(anchor, std::mem::take(&mut self.spare));
+        self.finished(&open, &open.pieces(), anchor, now);
+        self.joiner.recycle(open.into_records());
+    }
+
+    fn finished(&mut self, open: &Open, pieces: &Pieces<'_>, anchor: Anchor, now: UnixNanos) {
+        self.outputs.begin(span_key(open.context.span_id));
+        let mut span = open.span(pieces, anchor);
         if self.recorder.replay {
             span.attributes.set(attr::VIGIL_REPLAY, true);
         }
@@ -322,7 +329,9 @@ impl Assembler {
         let exception = complete::exception_of(&span);
         let own = below.map(|below| below.own).unwrap_or_default();
         let usage = call.as_ref().map(|call| call.usage);
-        derive::span(&mut self.series, &span, Some(own), usage, self.compat);
+        if self.counts {
+            derive::span(&mut self.series, &span, Some(own), usage, self.compat);
+        }
         if !self.recorder.replay {
             self.vitals.span(&span, usage);
         }
@@ -330,9 +339,6 @@ impl Assembler {
         if let Some(exception) = exception {
             self.event(exception, now);
         }
-        drop(call);
-        self.spare = span.attributes.emptied();
-        self.joiner.recycle(open.into_records());
     }
 
     fn hand_on(&mut self, span: &mut SpanData<'_>, place: Place, now: UnixNanos) {
@@ -348,7 +354,9 @@ impl Assembler {
         if self.recorder.replay {
             event.attributes.set(attr::VIGIL_REPLAY, true);
         }
-        derive::event(&mut self.series, &event);
+        if self.counts {
+            derive::event(&mut self.series, &event);
+        }
         if !self.recorder.replay {
             let retried = event.span.filter(|_| event.kind == EventKind::Retry);
             let provider = retried.and_then(|span| self.joiner.provider_of(span.span_id));
@@ -374,7 +382,9 @@ impl Assembler {
                 let below = span.parent.and_then(|parent| self.foreign.get(&parent)).map(|depth| depth + 1);
                 let depth = self.foreign.remove(&span.context.span_id).or(below).unwrap_or(0);
                 complete::common(&mut span, self.originator);
-                derive::span(&mut self.series, &span, None, None, self.compat);
+                if self.counts {
+                    derive::span(&mut self.series, &span, None, None, self.compat);
+                }
                 if !self.recorder.replay {
                     self.vitals.span(&span, None);
                 }

@@ -169,10 +169,8 @@ pub(crate) fn restore(path: &Path, joiner: &mut Joiner) -> io::Result<u64> {
                 }
             }
             WAITING => {
-                if let Some((record, _)) = crate::record::format::read(body) {
-                    // Its start was not seen before, so nothing can be finished by it.
-                    let _noted = joiner.apply(record, body);
-                }
+                // Its start was not seen before, so nothing can be finished by it.
+                let _noted = joiner.apply(body);
             }
             SUMMED => summed = body.try_into().map_or(summed, u64::from_le_bytes),
             _ => {}

@@ -1,6 +1,7 @@
 //! Joining records to spans.
 //!
-//! A span's records wait here as they are, one after the other, until it is finished; then they are read once.
+//! A span's records wait here as they are, one after the other, until it is finished; then they are read once. Those of
+//! a span that began and ended without anything in between are read where they are.
 //!
 //! Most spans are *alone*: all their records, and the starts of all spans below them, are in one lane, in order. They
 //! are finished when their end is read, if the starts of all above them were read before. Records of any other span may sit in the lanes of several threads, and lanes
@@ -26,6 +27,8 @@ use vigil_core::vocab::{ErrorType, Phase};
 
 /// How far up parents are followed.
 const DEPTH_MAX: usize = 256;
+/// What a model call has, with what is added to it.
+const USUAL_ATTRIBUTES: usize = 24;
 /// Buffers kept for the records of spans to come, and the size up to which one is kept.
 const SPARE_BUFFERS: usize = 256;
 const SPARE_BYTES: usize = 4 << 10;
@@ -110,12 +113,76 @@ impl Hasher for IdHasher {
     fn write_usize(&mut self, _: usize) {}
 }
 
+/// The most records a span may have to be read where they are.
+const PIECES_MAX: usize = 8;
+
 /// What came of a record.
+#[expect(clippy::large_enum_variant, reason = "a box for every span is what is saved here; it is moved once")]
 pub(crate) enum Applied<'a> {
     Noted,
     /// This span is finished: [`take`](Joiner::take) it now.
     Finished(SpanId),
+    /// This span began and ended, and its records are these.
+    Whole(Open, Pieces<'a>),
     Event(Record<'a>),
+}
+
+/// A span's target, and its attributes as they are in its records.
+pub(crate) struct Pieces<'a> {
+    target: &'a str,
+    attributes: [Attrs<'a>; PIECES_MAX],
+    len: usize,
+}
+
+impl<'a> Pieces<'a> {
+    fn new(target: &'a str, attributes: Attrs<'a>) -> Self {
+        let mut pieces = Self { target, attributes: [Attrs(&[]); PIECES_MAX], len: 0 };
+        pieces.push(attributes);
+        pieces
+    }
+
+    /// Answers whether there was room.
+    fn push(&mut self, attributes: Attrs<'a>) -> bool {
+        if attributes.is_empty() {
+            return true;
+        }
+        let slot = self.attributes.get_mut(self.len);
+        self.len += usize::from(slot.is_some());
+        slot.map(|slot| *slot = attributes).is_some()
+    }
+}
+
+/// The end of a span.
+struct Ended<'a> {
+    time: Ticks,
+    ended: EndedAs<'a>,
+}
+
+impl Ended<'_> {
+    fn outcome(&self) -> Outcome {
+        match self.ended {
+            EndedAs::Ok => Outcome::Ok,
+            EndedAs::Error(error) => Outcome::Error(ErrorType::from_code(error)),
+            EndedAs::Cancelled => Outcome::Cancelled,
+        }
+    }
+}
+
+/// Adds the records of `span` at the head of `rest`, up to its end where it ends alone, to `pieces`. Answers with the
+/// end and how many bytes they have; `None` when a record of anything else comes before the end.
+fn whole<'a>(span: SpanId, pieces: &mut Pieces<'a>, mut rest: &'a [u8]) -> Option<(Ended<'a>, usize)> {
+    let all = rest.len();
+    loop {
+        let (record, len) = read(rest)?;
+        rest = rest.get(len..)?;
+        match record {
+            Record::Set { span: of, attributes } if of == span && pieces.push(attributes) => {}
+            Record::End { span: of, time, ended, alone: true, attributes } if of == span && pieces.push(attributes) => {
+                return Some((Ended { time, ended }, all - rest.len()));
+            }
+            _ => return None,
+        }
+    }
 }
 
 /// Spans in the making.
@@ -141,77 +208,110 @@ impl Joiner {
         Self { changed: Some(Vec::new()), ..Self::default() }
     }
 
-    /// Takes in one record; `raw` are its bytes.
+    /// Takes in the record at the head of `bytes`, or all of a span's whose records follow one another, and says how
+    /// many bytes that were; `None` where the bytes are no record.
     #[inline]
-    pub(crate) fn apply<'a>(&mut self, record: Record<'a>, raw: &[u8]) -> Applied<'a> {
-        match record {
+    pub(crate) fn apply<'a>(&mut self, bytes: &'a [u8]) -> Option<(Applied<'a>, usize)> {
+        let (record, len) = read(bytes)?;
+        let applied = match record {
             Record::Start { trace, span, parent, kind, flags, time, target, attributes } => {
-                self.started += 1;
-                let mut records = self.spare.pop().unwrap_or_default();
-                records.extend_from_slice(target.as_bytes());
-                records.extend_from_slice(attributes.0);
-                let above = parent.and_then(|parent| self.open.get_mut(&parent));
-                let counted = above.is_some();
-                let (depth, names, rooted) = match above {
-                    Some(above) => {
-                        above.below += 1;
-                        (above.depth.saturating_add(1), above.names.clone(), above.rooted)
-                    }
-                    None => (0, None, parent.is_none() || flags & FLAG_REMOTE != 0),
-                };
-                let open = Open {
-                    context: SpanContext { trace_id: trace, span_id: span },
-                    parent,
-                    kind,
-                    sampled: flags & FLAG_SAMPLED != 0,
-                    announced: false,
-                    ended: false,
-                    depth,
-                    number: self.started,
-                    below: 0,
-                    counted,
-                    rooted,
-                    retries: 0,
-                    changed: false,
-                    start: time,
-                    end: time,
-                    outcome: Outcome::Ok,
-                    records,
-                    target: target.len(),
-                    names: if kind == SpanKind::Agent { Some(Names::own(target, attributes, names)) } else { names },
-                    rollup: None,
-                };
-                let open = self.open.entry(span).insert_entry(open).into_mut();
-                mark(&mut self.changed, open);
-            }
-            Record::Set { span, attributes } => match self.open.get_mut(&span) {
-                Some(open) => {
-                    open.records.extend_from_slice(attributes.0);
-                    mark(&mut self.changed, open);
+                let mut open = self.opened(SpanContext { trace_id: trace, span_id: span }, parent, kind, flags, time);
+                let mut pieces = Pieces::new(target, attributes);
+                if open.rooted
+                    && kind != SpanKind::Agent
+                    && let Some((ended, more)) = whole(span, &mut pieces, bytes.get(len..).unwrap_or_default())
+                {
+                    open.end = ended.time;
+                    open.outcome = ended.outcome();
+                    open.ended = true;
+                    return Some((Applied::Whole(open, pieces), len + more));
                 }
-                None => self.waiting_now.push(raw.to_owned()),
-            },
+                open.records = self.spare.pop().unwrap_or_default();
+                open.records.extend_from_slice(target.as_bytes());
+                open.records.extend_from_slice(attributes.0);
+                open.target = target.len();
+                if kind == SpanKind::Agent {
+                    open.names = Some(Names::own(target, attributes, open.names.take()));
+                }
+                mark(&mut self.changed, &mut open);
+                self.open.insert(span, open);
+                Applied::Noted
+            }
+            Record::Set { span, attributes } => {
+                match self.open.get_mut(&span) {
+                    Some(open) => {
+                        open.records.extend_from_slice(attributes.0);
+                        mark(&mut self.changed, open);
+                    }
+                    None => self.waiting_now.push(bytes.get(..len).unwrap_or_default().to_owned()),
+                }
+                Applied::Noted
+            }
             Record::End { span, time, ended, alone, attributes } => match self.open.get_mut(&span) {
                 Some(open) => {
                     open.records.extend_from_slice(attributes.0);
                     open.end = time;
-                    open.outcome = match ended {
-                        EndedAs::Ok => Outcome::Ok,
-                        EndedAs::Error(error) => Outcome::Error(ErrorType::from_code(error)),
-                        EndedAs::Cancelled => Outcome::Cancelled,
-                    };
+                    open.outcome = Ended { time, ended }.outcome();
                     open.ended = true;
                     if alone && open.below == 0 && open.rooted {
-                        return Applied::Finished(span);
+                        Applied::Finished(span)
+                    } else {
+                        self.ended_now.push(span);
+                        mark(&mut self.changed, open);
+                        Applied::Noted
                     }
-                    self.ended_now.push(span);
-                    mark(&mut self.changed, open);
                 }
-                None => self.waiting_now.push(raw.to_owned()),
+                None => {
+                    self.waiting_now.push(bytes.get(..len).unwrap_or_default().to_owned());
+                    Applied::Noted
+                }
             },
-            event @ Record::Event { .. } => return Applied::Event(event),
+            event @ Record::Event { .. } => Applied::Event(event),
+        };
+        Some((applied, len))
+    }
+
+    /// A span that has started, without its records. It is counted with its parent, where that is open.
+    fn opened(
+        &mut self,
+        context: SpanContext,
+        parent: Option<SpanId>,
+        kind: SpanKind,
+        flags: u8,
+        start: Ticks,
+    ) -> Open {
+        self.started += 1;
+        let above = parent.and_then(|parent| self.open.get_mut(&parent));
+        let counted = above.is_some();
+        let (depth, names, rooted) = match above {
+            Some(above) => {
+                above.below += 1;
+                (above.depth.saturating_add(1), above.names.clone(), above.rooted)
+            }
+            None => (0, None, parent.is_none() || flags & FLAG_REMOTE != 0),
+        };
+        Open {
+            context,
+            parent,
+            kind,
+            sampled: flags & FLAG_SAMPLED != 0,
+            announced: false,
+            ended: false,
+            depth,
+            number: self.started,
+            below: 0,
+            counted,
+            rooted,
+            retries: 0,
+            changed: false,
+            start,
+            end: start,
+            outcome: Outcome::Ok,
+            records: Vec::new(),
+            target: 0,
+            names,
+            rollup: None,
         }
-        Applied::Noted
     }
 
     /// Every lane has been read once more: tries what was waiting again and names the spans whose end was
@@ -222,9 +322,7 @@ impl Joiner {
         let mut finished = Vec::new();
         let mut again = |joiner: &mut Self, records: Vec<Vec<u8>>| {
             for raw in records {
-                if let Some((record, _)) = read(&raw)
-                    && let Applied::Finished(span) = joiner.apply(record, &raw)
-                {
+                if let Some((Applied::Finished(span), _)) = joiner.apply(&raw) {
                     finished.push(span);
                 }
             }
@@ -526,22 +624,27 @@ impl Open {
         Attrs(self.records.get(self.target..).unwrap_or_default())
     }
 
-    /// The span as its records tell it, with what it inherits. `attributes` is an empty set to use the memory of.
-    pub(crate) fn span<'a>(&'a self, anchor: Anchor, attributes: AttributeSet<'a>) -> SpanData<'a> {
+    /// What its records say, where they waited here.
+    pub(crate) fn pieces(&self) -> Pieces<'_> {
+        Pieces::new(self.target(), self.attributes())
+    }
+
+    /// The span as its records tell it, with what it inherits.
+    pub(crate) fn span<'a>(&'a self, pieces: &Pieces<'a>, anchor: Anchor) -> SpanData<'a> {
         let (start, end) = anchor.unix_range(self.start, self.end);
         let mut span = SpanData {
             context: self.context,
             parent: self.parent,
             kind: self.kind,
-            target: self.target().into(),
+            target: pieces.target.into(),
             start,
             end,
             outcome: self.outcome.clone(),
-            attributes,
+            attributes: AttributeSet::with_capacity(USUAL_ATTRIBUTES),
             links: Vec::new(),
         };
         let set = &mut span.attributes;
-        self.attributes().apply(self.target(), set);
+        pieces.attributes.iter().take(pieces.len).for_each(|attributes| attributes.apply(pieces.target, set));
         if let Some(AnyValue::Int(then)) = set.get(attr::GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK) {
             let then = Ticks(then.cast_unsigned());
             set.set(attr::GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK, anchor.between(self.start, then).as_secs_f64());

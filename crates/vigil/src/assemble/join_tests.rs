@@ -65,10 +65,11 @@ fn anchor() -> Anchor {
 /// Reads one lane's records and names the spans that are finished at once.
 fn drain(joiner: &mut Joiner, mut bytes: &[u8]) -> Vec<SpanId> {
     let mut finished = Vec::new();
-    while let Some((record, len)) = read(bytes) {
-        match joiner.apply(record, &bytes[..len]) {
+    while let Some((applied, len)) = joiner.apply(bytes) {
+        match applied {
             Applied::Noted => {}
             Applied::Finished(span) => finished.push(span),
+            Applied::Whole(..) => panic!("nothing here begins and ends in one go"),
             Applied::Event(_) => panic!("no event was recorded"),
         }
         bytes = &bytes[len..];
@@ -84,7 +85,7 @@ struct Done {
 fn take(joiner: &mut Joiner, ended: impl FnOnce(&mut Joiner) -> Vec<SpanId>) -> Vec<Done> {
     let taken = ended(joiner).into_iter().map(|span| {
         let open = joiner.take(span).unwrap();
-        Done { span: open.span(anchor(), AttributeSet::new()).to_record(), depth: open.depth }
+        Done { span: open.span(&open.pieces(), anchor()).to_record(), depth: open.depth }
     });
     taken.collect()
 }
@@ -149,6 +150,7 @@ fn a_span_that_is_alone_is_finished_when_its_end_is_read() {
     let bytes = buffer(|w| {
         start(w, 1, None, SpanKind::Agent, 10);
         start(w, 2, Some(1), SpanKind::Tool, 11);
+        start(w, 4, None, SpanKind::Tool, 11);
         w.set(SpanId([2; 8]), &[(attr::PROCESS_EXIT_CODE, ValueRef::Int(3))]);
         w.end_alone(2, 12);
     });
@@ -157,6 +159,50 @@ fn a_span_that_is_alone_is_finished_when_its_end_is_read() {
     assert_eq!((done[0].span.attributes.int(attr::PROCESS_EXIT_CODE), done[0].span.end), (Some(3), UnixNanos(12)));
     joiner.roll_up(&done[0].span, true, None, None);
     assert_eq!(drain(&mut joiner, &buffer(|w| w.end_alone(1, 13))), [SpanId([1; 8])]);
+}
+
+#[test]
+fn a_span_with_nothing_in_between_is_the_same_as_one_that_waited() {
+    let agent = |w: &mut Writer| {
+        start_agent(w, None, FLAG_SAMPLED, &[(attr::LIFE_SESSION_ID, ValueRef::Str("s"))]);
+    };
+    let chat = |w: &mut Writer, sets: usize, in_between: bool| {
+        put_start(w, (2, Some(1)), SpanKind::Chat, 0, 11, &[(attr::GEN_AI_REQUEST_MODEL, ValueRef::Str("modèle"))]);
+        if in_between {
+            start(w, 3, None, SpanKind::Tool, 11);
+        }
+        for set in 0..sets {
+            w.set(SpanId([2; 8]), &[(attr::GEN_AI_USAGE_OUTPUT_TOKENS, ValueRef::Int(set as i64))]);
+        }
+        w.put(&End { span: SpanId([2; 8]), time: Ticks(20), ended: EndedAs::Error("timeout"), alone: true });
+    };
+    for sets in [0, 1, PIECES_MAX - 1, PIECES_MAX, 100] {
+        let mut waited = Joiner::default();
+        let bytes = buffer(|w| {
+            agent(w);
+            chat(w, sets, true);
+        });
+        assert_eq!(drain(&mut waited, &bytes), [SpanId([2; 8])]);
+        let waited = take(&mut waited, |_| vec![SpanId([2; 8])]);
+
+        let mut joiner = Joiner::default();
+        drain(&mut joiner, &buffer(agent));
+        let bytes = buffer(|w| chat(w, sets, false));
+        match joiner.apply(&bytes) {
+            Some((Applied::Whole(open, pieces), len)) => {
+                let span = open.span(&pieces, anchor());
+                assert_eq!((&span, open.depth, len), (&waited[0].span, 1, bytes.len()));
+                joiner.roll_up(&span, open.counted, None, None);
+            }
+            Some((Applied::Noted, _)) => assert!(sets >= PIECES_MAX, "it waits where its records are many"),
+            _ => panic!("neither"),
+        }
+        let open = joiner.open_count();
+        assert_eq!(open, if sets < PIECES_MAX { 1 } else { 2 });
+        if sets < PIECES_MAX {
+            assert_eq!(drain(&mut joiner, &buffer(|w| w.end_alone(1, 21))), [SpanId([1; 8])], "nothing below is open");
+        }
+    }
 }
 
 #[test]

@@ -96,6 +96,11 @@ impl Outputs {
         }
     }
 
+    /// Whether anybody takes metrics.
+    pub(crate) fn takes_metrics(&self) -> bool {
+        self.wants(Signal::Metrics) || self.captured.is_some()
+    }
+
     fn wants(&self, signal: Signal) -> bool {
         self.delivery.is_some() && !self.unwanted[signal.index()]
     }
@@ -248,8 +253,9 @@ impl Outputs {
         }
     }
 
-    /// Sends what has waited long enough.
+    /// A round ends: writes lines, and sends what has waited long enough.
     pub(crate) fn send_due(&mut self, now: UnixNanos) {
+        self.log.iter_mut().for_each(Log::write);
         self.calls.iter_mut().for_each(CallLines::flush);
         for signal in Signal::ALL {
             if self.since[signal.index()].is_some_and(|since| since.until(now) >= self.delay[signal.index()]) {

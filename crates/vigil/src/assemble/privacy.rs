@@ -9,8 +9,9 @@ use crate::encode::AttributeLimits;
 use crate::settings::{ContentMode, Settings};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use std::sync::LazyLock;
 use vigil_core::contract::{Class, EventKind, Key, MAX_NAME_VALUE_BYTES, SpanKind, attr};
-use vigil_core::fact::{AnyValue, AttributeSet, EventData, SpanData};
+use vigil_core::fact::{AnyValue, AttributeSet, EventData, KeySet, SpanData};
 use vigil_core::vocab::Severity;
 
 /// The bytes one piece of content keeps. Defaults to 64 KiB.
@@ -38,6 +39,9 @@ impl Gate {
         }
     }
 }
+
+/// The keys of free text.
+static TEXTS: LazyLock<KeySet> = LazyLock::new(|| Key::all().filter(|key| key.is_text()).collect());
 
 /// Where an attribute is about to go.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -73,9 +77,8 @@ fn details<'a>(span: &SpanData<'a>, gate: Gate) -> EventData<'a> {
 
 fn filter(attributes: &mut AttributeSet<'_>, place: Place, gate: Gate) {
     // Most spans carry words, names and numbers alone, and none of them long.
-    let harmless =
-        |key: Key, value: &AnyValue<'_>| key.def().class != Class::Text && !is_longer(value, MAX_NAME_VALUE_BYTES);
-    if attributes.iter().all(|(key, value)| harmless(key, value)) && attributes.custom().next().is_none() {
+    let is_harmless = !attributes.may_have(&TEXTS) && attributes.longest() <= MAX_NAME_VALUE_BYTES;
+    if is_harmless && attributes.custom().next().is_none() {
         return;
     }
     let mut cut = 0;
@@ -104,14 +107,6 @@ fn keep(key: Key, value: &mut AnyValue<'_>, place: Place, gate: Gate, cut: &mut 
         limit(value, bytes, cut);
     }
     open
-}
-
-fn is_longer(value: &AnyValue<'_>, max: usize) -> bool {
-    match value {
-        AnyValue::Str(text) => text.len() > max,
-        AnyValue::StrList(list) => list.iter().any(|text| text.len() > max),
-        _ => false,
-    }
 }
 
 fn limit(value: &mut AnyValue<'_>, max: usize, cut: &mut u64) {

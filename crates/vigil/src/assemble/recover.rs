@@ -16,7 +16,7 @@
 use super::assembler::{event_key, span_key};
 use super::carry;
 use super::complete;
-use super::join::{Applied, Joiner};
+use super::join::{Applied, Joiner, Open, Pieces};
 use super::privacy::{self, Gate};
 use super::rollup::Rates;
 use crate::deliver::{DEFAULT_SPOOL_BYTES, SpoolParty, leave_in_spool, set_aside_in_spool};
@@ -29,7 +29,7 @@ use std::io;
 use std::path::Path;
 use std::str::FromStr;
 use vigil_core::contract::{EventKind, attr};
-use vigil_core::fact::{Attributes, EventData, Outcome};
+use vigil_core::fact::{EventData, Outcome};
 use vigil_core::id::{SpanContext, SpanId};
 use vigil_core::vocab::{ErrorType, Originator};
 
@@ -169,17 +169,19 @@ impl<'a> Recovery<'a> {
 
     fn read(&mut self, mut bytes: &[u8]) {
         while let Some((record, len)) = read(bytes) {
-            let (raw, rest) = bytes.split_at(len);
-            bytes = rest;
             // A span that was carried over when its records were not yet given back.
             if matches!(&record, Record::Start { span, .. } if self.joiner.is_open(*span)) {
+                bytes = bytes.get(len..).unwrap_or_default();
                 continue;
             }
-            match self.joiner.apply(record, raw) {
+            let Some((applied, passed)) = self.joiner.apply(bytes) else { return };
+            match applied {
                 Applied::Noted => {}
                 Applied::Finished(span) => self.finish(span),
-                Applied::Event(record) => self.happening(&record, raw),
+                Applied::Whole(open, pieces) => self.finished(&open, &pieces),
+                Applied::Event(record) => self.happening(&record, bytes.get(..len).unwrap_or_default()),
             }
+            bytes = bytes.get(passed..).unwrap_or_default();
         }
     }
 
@@ -213,8 +215,13 @@ impl<'a> Recovery<'a> {
     }
 
     fn finish(&mut self, span: SpanId) {
-        let Some(open) = self.joiner.take(span) else { return };
-        let mut span = open.span(self.left.anchor, Attributes::new());
+        if let Some(open) = self.joiner.take(span) {
+            self.finished(&open, &open.pieces());
+        }
+    }
+
+    fn finished(&mut self, open: &Open, pieces: &Pieces<'_>) {
+        let mut span = open.span(pieces, self.left.anchor);
         if self.terms.replay {
             span.attributes.set(attr::VIGIL_REPLAY, true);
         }

@@ -28,21 +28,25 @@ pub(crate) struct Series {
     by_metric: Vec<OfMetric>,
     /// Whether a key is a label of any metric, by [`Key::index`].
     is_label: Vec<bool>,
-    /// The hashes of the labels at hand, by [`Key::index`]; 0 for those that are absent.
-    hashes: Vec<u64>,
     random: foldhash::fast::RandomState,
-    /// Which series values with these labels went into, by the sum of the labels' hashes.
-    remembered: HashMap<u64, Places, BuildHasherDefault<Given>>,
+    /// Which series values with these labels went into, by the sum of the labels' hashes: where in `places` they are.
+    remembered: HashMap<u64, usize, BuildHasherDefault<Given>>,
+    /// For each set of labels a place for each metric, by [`Metric::index`]; [`NOWHERE`] where it was not looked for yet.
+    places: Vec<u32>,
+    /// The labels that were asked for last, and where their places are: those of the next span are often the same.
+    last: Option<(u64, usize)>,
 }
-
-/// The place of a metric's series, by [`Metric::index`]; [`NOWHERE`] where it was not looked for yet.
-type Places = Box<[u32]>;
 
 const NOWHERE: u32 = u32::MAX;
 
 /// The series of one metric, and their places by the hash of their labels.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct OfMetric {
+    replaces: bool,
+    /// The metric is recorded with several words for a span: its series are looked for every time.
+    varies: bool,
+    /// Upper bounds; empty where it is no distribution.
+    bounds: &'static [f64],
     places: HashMap<u64, u32, BuildHasherDefault<Given>>,
     all: Vec<One>,
 }
@@ -51,6 +55,8 @@ struct OfMetric {
 struct One {
     labels: Vec<(Key, Value)>,
     point: PointValue,
+    /// The bucket of the last value: those of the next ones are often the same.
+    bucket: usize,
 }
 
 /// The key is a hash already.
@@ -71,46 +77,41 @@ impl Hasher for Given {
 pub(crate) struct SeriesAt<'s, 'a> {
     series: &'s mut Series,
     at: &'s AttributeSet<'a>,
-    /// The sum of the labels' hashes, and where values with these labels go. Put back in the end.
-    labels: u64,
-    places: Places,
+    /// Where the places of values with these labels are.
+    places: usize,
 }
 
-impl Drop for SeriesAt<'_, '_> {
-    fn drop(&mut self) {
-        for (key, _) in self.at.iter() {
-            if let Some(hash) = self.series.hashes.get_mut(usize::from(key.index())) {
-                *hash = 0;
-            }
-        }
-        let places = std::mem::take(&mut self.places);
-        match self.series.remembered.get_mut(&self.labels) {
-            Some(place) => *place = places,
-            None => {
-                if self.series.remembered.len() >= REMEMBERED_MAX {
-                    self.series.remembered.clear();
-                }
-                self.series.remembered.insert(self.labels, places);
-            }
+impl OfMetric {
+    fn new(metric: Metric) -> Self {
+        let def = metric.def();
+        Self {
+            replaces: matches!(def.instrument, Instrument::Gauge),
+            varies: def.is_compat(),
+            bounds: match def.instrument {
+                Instrument::Histogram { buckets } => buckets,
+                _ => &[],
+            },
+            places: HashMap::default(),
+            all: Vec::new(),
         }
     }
 }
 
 impl Series {
     pub(crate) fn new(started: UnixNanos, temporality: Temporality) -> Self {
-        let keys = Key::all().count();
-        let mut is_label = vec![false; keys];
+        let mut is_label = vec![false; Key::all().count()];
         for key in Metric::all().flat_map(|metric| metric.def().attributes) {
             is_label[usize::from(key.index())] = true;
         }
         Self {
             started,
             temporality,
-            by_metric: Metric::all().map(|_| OfMetric::default()).collect(),
-            remembered: HashMap::default(),
+            by_metric: Metric::all().map(OfMetric::new).collect(),
             is_label,
-            hashes: vec![0; keys],
             random: foldhash::fast::RandomState::default(),
+            remembered: HashMap::default(),
+            places: Vec::new(),
+            last: None,
         }
     }
 
@@ -118,19 +119,36 @@ impl Series {
     pub(crate) fn at<'s, 'a>(&'s mut self, at: &'s AttributeSet<'a>) -> SeriesAt<'s, 'a> {
         let mut labels = 0_u64;
         for (key, value) in at.iter() {
-            let index = usize::from(key.index());
-            if self.is_label.get(index) == Some(&true)
-                && let Some(hash) = hash(&self.random, key, value)
-            {
-                self.hashes[index] = hash;
-                labels = labels.wrapping_add(hash);
+            if self.is_label.get(usize::from(key.index())) == Some(&true) {
+                labels = labels.wrapping_add(hash(&self.random, key, value));
             }
         }
-        let places = match self.remembered.get_mut(&labels) {
-            Some(places) => std::mem::take(places),
-            None => vec![NOWHERE; self.by_metric.len()].into(),
+        let places = match self.last {
+            Some((last, places)) if last == labels => places,
+            _ => self.places_of(labels),
         };
-        SeriesAt { series: self, at, labels, places }
+        SeriesAt { series: self, at, places }
+    }
+
+    fn places_of(&mut self, labels: u64) -> usize {
+        let known = self.remembered.get(&labels).copied();
+        let places = known.unwrap_or_else(|| {
+            if self.remembered.len() >= REMEMBERED_MAX {
+                self.forget();
+            }
+            let places = self.places.len();
+            self.places.resize(places + self.by_metric.len(), NOWHERE);
+            self.remembered.insert(labels, places);
+            places
+        });
+        self.last = Some((labels, places));
+        places
+    }
+
+    fn forget(&mut self) {
+        self.remembered.clear();
+        self.places.clear();
+        self.last = None;
     }
 
     /// Every series at `now`, sorted by metric and labels. With delta temporality counting starts anew.
@@ -138,7 +156,7 @@ impl Series {
         let start = self.started;
         let mut all = Vec::new();
         for (metric, series) in Metric::all().zip(&mut self.by_metric) {
-            let gauge = matches!(metric.def().instrument, Instrument::Gauge);
+            let gauge = series.replaces;
             let first = all.len();
             all.extend(series.all.iter().map(|one| MetricSeries {
                 metric,
@@ -149,11 +167,11 @@ impl Series {
             }));
             all[first..].sort_by_cached_key(|one| format!("{:?}", one.attributes));
             if self.temporality == Temporality::Delta && !gauge {
-                *series = OfMetric::default();
+                *series = OfMetric::new(metric);
             }
         }
         if self.temporality == Temporality::Delta {
-            self.remembered.clear();
+            self.forget();
             self.started = now;
         }
         all
@@ -168,55 +186,82 @@ impl<'s, 'a> SeriesAt<'s, 'a> {
 
     /// Adds to a counter, sets a gauge, or counts into a distribution. The labels are those of the attributes
     /// that the contract gives the metric, and `extra`.
+    #[inline]
     pub(crate) fn record(&mut self, metric: Metric, extra: Extra, value: f64) {
-        let def = metric.def();
         let index = usize::from(metric.index());
-        // The one metric that is recorded with several words for a span is looked for every time.
-        let known = self.places.get(index).copied().filter(|place| *place != NOWHERE && !def.is_compat());
-        let place = match known {
-            Some(place) => place,
-            None => {
-                let place = self.place(metric, extra);
-                self.places[index] = place;
-                place
-            }
+        let place = match self.series.places.get(self.places + index) {
+            Some(place) if *place != NOWHERE => *place,
+            _ => self.look_for(metric, extra),
         };
-        let Some(one) = self.series.by_metric[index].all.get_mut(place as usize) else { return };
-        let point = &mut one.point;
-        let replaces = matches!(def.instrument, Instrument::Gauge);
-        match point {
-            PointValue::Int(number) => {
-                *number = if replaces { value as i64 } else { number.saturating_add(value as i64) };
-            }
-            PointValue::Double(number) => *number = if replaces { value } else { *number + value },
-            PointValue::Histogram(histogram) => {
-                let Instrument::Histogram { buckets } = def.instrument else { return };
-                let bucket = buckets.partition_point(|bound| *bound < value);
-                histogram.buckets[bucket] += 1;
-                histogram.count += 1;
-                histogram.sum += value;
-                histogram.min = Some(histogram.min.map_or(value, |min| min.min(value)));
-                histogram.max = Some(histogram.max.map_or(value, |max| max.max(value)));
-            }
+        if let Some(of) = self.series.by_metric.get_mut(index) {
+            of.record(place, value);
         }
+    }
+
+    #[cold]
+    fn look_for(&mut self, metric: Metric, extra: Extra) -> u32 {
+        let place = self.place(metric, extra);
+        let index = usize::from(metric.index());
+        if !self.series.by_metric[index].varies {
+            self.series.places[self.places + index] = place;
+        }
+        place
     }
 
     /// The place of the series these labels belong to; a new one where there is none yet.
     fn place(&mut self, metric: Metric, extra: Extra) -> u32 {
-        let hashes = &self.series.hashes;
-        let hash_of = |key: &Key| hashes.get(usize::from(key.index())).copied().unwrap_or(0);
-        let mut id = metric.def().attributes.iter().fold(0_u64, |sum, key| sum.wrapping_add(hash_of(key)));
-        if let Some((key, word)) = extra {
-            id = id.wrapping_sub(hash_of(&key)).wrapping_add(hash_word(&self.series.random, key, word));
-        }
+        let random = &self.series.random;
+        let labelled = |key: &Key| match (extra, self.at.get(*key)) {
+            (Some((extra, word)), _) if extra == *key => hash_word(random, *key, word),
+            (_, Some(value)) => hash(random, *key, value),
+            (_, None) => 0,
+        };
+        let id = metric.def().attributes.iter().fold(0_u64, |sum, key| sum.wrapping_add(labelled(key)));
         let series = &mut self.series.by_metric[usize::from(metric.index())];
         let full = series.all.len() >= SERIES_MAX && !series.places.contains_key(&id);
         *series.places.entry(if full { OVERFLOW } else { id }).or_insert_with(|| {
             let labels = if full { Vec::new() } else { labels(metric, self.at, extra) };
-            series.all.push(One { labels, point: new_point(metric) });
+            series.all.push(One { labels, point: new_point(metric), bucket: 0 });
             series.all.len() as u32 - 1
         })
     }
+}
+
+impl OfMetric {
+    #[inline]
+    fn record(&mut self, place: u32, value: f64) {
+        let Some(one) = self.all.get_mut(place as usize) else { return };
+        match &mut one.point {
+            PointValue::Int(number) => {
+                *number = if self.replaces { value as i64 } else { number.saturating_add(value as i64) };
+            }
+            PointValue::Double(number) => *number = if self.replaces { value } else { *number + value },
+            PointValue::Histogram(histogram) => {
+                if !is_in_bucket(self.bounds, one.bucket, value) {
+                    one.bucket = self.bounds.partition_point(|bound| *bound < value);
+                }
+                if let Some(count) = histogram.buckets.get_mut(one.bucket) {
+                    *count += 1;
+                }
+                histogram.count += 1;
+                histogram.sum += value;
+                if histogram.min.is_none_or(|min| value < min || min.is_nan()) {
+                    histogram.min = Some(value);
+                }
+                if histogram.max.is_none_or(|max| value > max || max.is_nan()) {
+                    histogram.max = Some(value);
+                }
+            }
+        }
+    }
+}
+
+/// Whether `value` belongs to the bucket at `at`, which includes its upper bound.
+#[inline]
+fn is_in_bucket(bounds: &[f64], at: usize, value: f64) -> bool {
+    let above_the_one_below =
+        at.checked_sub(1).is_none_or(|below| bounds.get(below).is_some_and(|below| *below < value));
+    above_the_one_below && bounds.get(at).is_none_or(|bound| value <= *bound)
 }
 
 /// The labels `metric` has for these attributes: what the contract allows it, of what is there.
@@ -231,17 +276,17 @@ fn labels(metric: Metric, at: &AttributeSet<'_>, extra: Extra) -> Vec<(Key, Valu
     metric.def().attributes.iter().filter_map(label).collect()
 }
 
-/// The hash of a label; `None` for a value that is none.
-fn hash(random: &foldhash::fast::RandomState, key: Key, value: &AnyValue<'_>) -> Option<u64> {
+/// The hash of a label; 0 for a value that is none.
+fn hash(random: &foldhash::fast::RandomState, key: Key, value: &AnyValue<'_>) -> u64 {
     match value {
-        AnyValue::Str(word) => Some(hash_word(random, key, word)),
+        AnyValue::Str(word) => hash_word(random, key, word),
         AnyValue::Int(number) => {
             let mut hasher = random.build_hasher();
             hasher.write_u16(key.index());
             hasher.write_i64(*number);
-            Some(hasher.finish())
+            hasher.finish()
         }
-        _ => None,
+        _ => 0,
     }
 }
 
@@ -279,6 +324,25 @@ mod tests {
         let PointValue::Histogram(histogram) = &series.collect(UnixNanos(2))[0].value else { panic!("a histogram") };
         assert_eq!((histogram.buckets[0], histogram.buckets[1], *histogram.buckets.last().unwrap()), (1, 1, 1));
         assert_eq!((histogram.count, histogram.min, histogram.max), (3, Some(0.01), Some(1e9)));
+    }
+
+    #[test]
+    fn a_value_falls_into_its_bucket_whichever_came_before() {
+        let Instrument::Histogram { buckets } = Metric::InferenceDuration.def().instrument else { panic!("it is one") };
+        let near = buckets.iter().flat_map(|bound| [bound.next_down(), *bound, bound.next_up()]);
+        let values: Vec<f64> = near.chain([0.0, -1.0, f64::INFINITY, f64::NAN]).collect();
+        for before in &values {
+            for value in &values {
+                let mut series = Series::new(UnixNanos(1), Temporality::Cumulative);
+                let mut expected = vec![0; buckets.len() + 1];
+                for value in [before, value, value, before] {
+                    series.at(&AttributeSet::new()).record(Metric::InferenceDuration, None, *value);
+                    expected[buckets.iter().filter(|bound| **bound < *value).count()] += 1;
+                }
+                let PointValue::Histogram(histogram) = &series.collect(UnixNanos(2))[0].value else { panic!("one") };
+                assert_eq!(histogram.buckets, expected, "{before} {value}");
+            }
+        }
     }
 
     #[test]

@@ -163,7 +163,8 @@ pub struct BatchBuilder {
     signal: Signal,
     resource: Resource,
     options: EncodeOptions,
-    records: Vec<u8>,
+    /// Room for what comes in front of the records, and the records.
+    body: Vec<u8>,
     parts: Vec<Part>,
     /// How many records the parts count for.
     count: u32,
@@ -172,7 +173,7 @@ pub struct BatchBuilder {
 impl BatchBuilder {
     /// A builder without records.
     pub fn new(signal: Signal, resource: Resource, options: EncodeOptions) -> Self {
-        Self { signal, resource, options, records: Vec::new(), parts: Vec::new(), count: 0 }
+        Self { signal, resource, options, body: Vec::new(), parts: Vec::new(), count: 0 }
     }
 
     /// Appends a span; for a builder of [`Signal::Traces`].
@@ -213,21 +214,25 @@ impl BatchBuilder {
     }
 
     fn push(&mut self, records: u32, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), RecordTooLarge> {
-        let before = self.records.len();
-        write(&mut self.records);
-        let bytes = self.records.len() - before;
+        let room = self.resource.before_max();
+        if self.body.is_empty() {
+            self.body.resize(room, 0);
+        }
+        let before = self.body.len();
+        write(&mut self.body);
+        let bytes = self.body.len() - before;
         if bytes > MAX_RECORD_BYTES {
-            self.records.truncate(before);
+            self.body.truncate(before);
             return Err(RecordTooLarge { records, bytes });
         }
-        self.parts.push(Part { end: self.records.len(), records });
+        self.parts.push(Part { end: self.body.len() - room, records });
         self.count = self.count.saturating_add(records);
         Ok(())
     }
 
     /// How many bytes the request would have now, a few too many at most.
     pub fn len_bytes(&self) -> usize {
-        self.records.len() + self.resource.overhead()
+        self.body.len() + self.resource.overhead()
     }
 
     /// How many spans, events or data points there are.
@@ -240,15 +245,41 @@ impl BatchBuilder {
         self.parts.is_empty()
     }
 
-    /// The batch of what was pushed, if anything was; the builder is empty again and keeps its memory.
+    /// The batch of what was pushed, if anything was; the builder is empty again.
+    ///
+    /// The records stay where they were written: what comes in front of them is put there. Where they fill the memory
+    /// they are in, the batch keeps that; where much of it is empty they are copied, so that what waits in a queue takes
+    /// about the memory it is counted for.
     pub fn take(&mut self) -> Option<Batch> {
         if self.parts.is_empty() {
             return None;
         }
-        let batch = Batch::wrap(self.signal, &self.resource, &self.records, self.parts.as_slice().into());
-        self.records.clear();
-        // One exceptional batch must not hold its memory for the life of the process.
-        self.records.shrink_to(1 << 20);
+        let room = self.resource.before_max();
+        let records_len = self.body.len() - room;
+        let before = self.resource.before(records_len);
+        let start = room - before.len();
+        self.body[start..room].copy_from_slice(&before);
+        self.resource.write_after(&mut self.body);
+
+        // The next batch is about as large as this one, unless this was an exceptional one.
+        let len = self.body.len();
+        let usual = (len + len / 16).min(1 << 20);
+        let body = if self.body.capacity() <= len + len / 8 {
+            Bytes::from(std::mem::replace(&mut self.body, Vec::with_capacity(usual))).slice(start..)
+        } else {
+            let body = Bytes::copy_from_slice(&self.body[start..]);
+            self.body.clear();
+            self.body.shrink_to(usual);
+            body
+        };
+        let batch = Batch {
+            signal: self.signal,
+            records: self.count,
+            body,
+            span: before.len()..before.len() + records_len,
+            parts: self.parts.as_slice().into(),
+            resource: self.resource.clone(),
+        };
         self.parts.clear();
         self.count = 0;
         Some(batch)

@@ -23,7 +23,7 @@ const FLAG_SAMPLED: u32 = 1;
 
 /// Events have a name and attributes; no event of the contract has a body.
 pub(super) fn write_event(out: &mut Vec<u8>, event: &EventData<'_>, options: &EncodeOptions) {
-    proto::message(out, RECORD, |out| {
+    proto::record(out, RECORD, |out| {
         proto::fixed64(out, field::TIME, event.time.0);
         proto::uint(out, field::SEVERITY_NUMBER, event.severity as u64);
         let mut writer = AttributeWriter::new(field::ATTRIBUTES, options.event_limits);

@@ -1,44 +1,41 @@
 //! The contract's attribute names as they are on the wire, encoded once for the life of the process.
 
 use super::proto;
+use crate::block::Block;
 use std::sync::LazyLock;
 use vigil_core::contract::Key;
 
-/// Names are kept in blocks of one size, so that copying one is a handful of moves and no call. Longer names than
-/// fit are written the long way.
-const BLOCK: usize = 64;
+/// What is kept ready of an attribute, with room for a number or a short text after it. Longer names than fit are
+/// written the long way.
+pub(super) const BLOCK: usize = 96;
+/// The most bytes a value that is no text takes: tag and length of the value, tag and ten bytes of a number.
+const VALUE: usize = 13;
 
-/// `KeyValue.key` of one attribute: tag, length, name.
-pub(super) struct Name {
-    block: [u8; BLOCK],
-    len: usize,
-}
+/// The beginning of one attribute: two bytes for tag and length, which the writer knows; `KeyValue.key`; the tag of
+/// `KeyValue.value`.
+pub(super) type Name = Block<BLOCK>;
 
-static NAMES: LazyLock<Vec<Option<Name>>> = LazyLock::new(|| Key::all().map(|key| Name::new(key.name())).collect());
+static NAMES: LazyLock<Vec<Option<Name>>> = LazyLock::new(|| Key::all().map(|key| name(key.name())).collect());
 
 /// The names, by [`Key::index`]; `None` for those that are too long.
 pub(super) fn names() -> &'static [Option<Name>] {
     &NAMES
 }
 
-impl Name {
-    fn new(name: &str) -> Option<Self> {
-        let mut bytes = Vec::with_capacity(BLOCK);
-        proto::bytes(&mut bytes, 1, name.as_bytes());
-        let len = bytes.len();
-        bytes.resize(BLOCK.max(len), 0);
-        Some(Self { block: bytes.try_into().ok()?, len })
-    }
+fn name(name: &str) -> Option<Name> {
+    let mut bytes = vec![0, 0];
+    proto::bytes(&mut bytes, 1, name.as_bytes());
+    bytes.push(2 << 3 | 2);
+    Block::new(&bytes).filter(|name| name.len() + VALUE <= BLOCK)
+}
 
-    /// How many bytes it takes.
-    pub(super) fn len(&self) -> usize {
-        self.len
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    #[inline]
-    pub(super) fn write(&self, out: &mut Vec<u8>) {
-        let end = out.len() + self.len;
-        out.extend_from_slice(&self.block);
-        out.truncate(end);
+    #[test]
+    fn nearly_every_name_is_kept_ready() {
+        let long = names().iter().filter(|name| name.is_none()).count();
+        assert!(long * 20 < names().len(), "{long} of {}", names().len());
     }
 }

@@ -1,7 +1,7 @@
 //! The protobuf wire format, as much of it as OTLP needs.
 //!
-//! Writing appends to a `Vec<u8>`; a nested message is written in place and its length put in front
-//! afterwards. Reading walks the fields of one message without allocating and answers [`Malformed`] for
+//! Writing appends to a `Vec<u8>`; a nested message is written in place, behind room for its length, which is put in
+//! front afterwards. Reading walks the fields of one message without allocating and answers [`Malformed`] for
 //! anything that is not protobuf: it never panics and never reads past the slice.
 
 /// How the bytes of a field are delimited.
@@ -20,6 +20,18 @@ pub(crate) fn varint(out: &mut Vec<u8>, mut value: u64) {
         value >>= 7;
     }
     out.push(value as u8);
+}
+
+/// Puts `value` as a varint into `bytes` at `at`, where there is room for ten bytes, and answers with its end.
+#[inline]
+pub(crate) fn varint_at(bytes: &mut [u8], mut at: usize, mut value: u64) -> usize {
+    while value >= 0x80 {
+        bytes[at] = value as u8 | 0x80;
+        value >>= 7;
+        at += 1;
+    }
+    bytes[at] = value as u8;
+    at + 1
 }
 
 /// The number of bytes [`varint`] writes for `value`.
@@ -74,27 +86,50 @@ pub(crate) fn delimited(out: &mut Vec<u8>, field: u32, len: usize) {
 }
 
 /// Appends a nested message that `write` writes.
+#[inline]
 pub(crate) fn message(out: &mut Vec<u8>, field: u32, write: impl FnOnce(&mut Vec<u8>)) {
+    // Most messages are attributes below 128 bytes.
+    nested::<1>(out, field, write);
+}
+
+/// Appends a nested message of 128 bytes to 16 KiB, as most records are; one of another size costs a move.
+#[inline]
+pub(crate) fn record(out: &mut Vec<u8>, field: u32, write: impl FnOnce(&mut Vec<u8>)) {
+    nested::<2>(out, field, write);
+}
+
+/// Appends a nested message whose length takes `N` bytes; where it takes more or fewer, the content moves.
+#[inline(always)]
+fn nested<const N: usize>(out: &mut Vec<u8>, field: u32, write: impl FnOnce(&mut Vec<u8>)) {
     tag(out, field, DELIMITED);
     let length_at = out.len();
-    out.push(0);
+    out.extend_from_slice(&[0; N]);
     write(out);
-    let len = out.len() - length_at - 1;
-    // Most messages are attributes below 128 bytes, whose length takes the one byte kept free. For a longer
-    // one the content moves up by a byte or two.
-    let extra = varint_len(len as u64) - 1;
-    if extra > 0 {
-        out.resize(out.len() + extra, 0);
-        out.copy_within(length_at + 1..length_at + 1 + len, length_at + 1 + extra);
+    let len = out.len() - length_at - N;
+    if varint_len(len as u64) != N {
+        make_room(out, length_at, N, len);
     }
+    // A varint that is written where one of the same length has its place.
     let mut rest = len as u64;
-    for slot in out.iter_mut().skip(length_at).take(extra) {
+    for slot in out.iter_mut().skip(length_at) {
         *slot = rest as u8 | 0x80;
         rest >>= 7;
+        if rest == 0 {
+            *slot &= 0x7f;
+            break;
+        }
     }
-    if let Some(slot) = out.get_mut(length_at + extra) {
-        *slot = rest as u8;
+}
+
+/// Moves the `len` bytes that follow the `kept` bytes at `at` to where their length just fits in front of them.
+#[cold]
+fn make_room(out: &mut Vec<u8>, at: usize, kept: usize, len: usize) {
+    let needed = varint_len(len as u64);
+    if needed > kept {
+        out.resize(out.len() + needed - kept, 0);
     }
+    out.copy_within(at + kept..at + kept + len, at + needed);
+    out.truncate(at + needed + len);
 }
 
 // === Reading ===
@@ -199,6 +234,9 @@ mod tests {
             let mut plain = vec![0xee];
             bytes(&mut plain, 3, &content);
             assert_eq!(nested, plain, "{len}");
+            let mut nested = vec![0xee];
+            record(&mut nested, 3, |out| out.extend_from_slice(&content));
+            assert_eq!(nested, plain, "{len} as a record");
         }
     }
 
@@ -209,6 +247,9 @@ mod tests {
                 let mut out = Vec::new();
                 varint(&mut out, value);
                 assert_eq!(out.len(), varint_len(value), "{value}");
+                let mut place = [0; 12];
+                let end = varint_at(&mut place, 1, value);
+                assert_eq!(&place[1..end], out);
                 assert_eq!(Fields { rest: &out }.varint(), Ok(value));
             }
         }

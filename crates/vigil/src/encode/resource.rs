@@ -102,26 +102,42 @@ impl Resource {
 
     /// A complete request around `records` (each with its tag and length), and where in it they begin.
     pub(super) fn wrap(&self, records: &[u8]) -> (Vec<u8>, usize) {
+        let before = self.before(records.len());
+        let mut body = Vec::with_capacity(before.len() + records.len() + 2 * self.parts.schema_url.len());
+        body.extend_from_slice(&before);
+        body.extend_from_slice(records);
+        self.write_after(&mut body);
+        (body, before.len())
+    }
+
+    /// What a request has in front of `len` bytes of records.
+    pub(super) fn before(&self, len: usize) -> Vec<u8> {
         let Parts { resource, scope, schema_url } = &*self.parts;
-        let scope_len = scope.len() + records.len() + schema_url.len();
+        let scope_len = scope.len() + len + schema_url.len();
         let scope_records_len = 1 + proto::varint_len(scope_len as u64) + scope_len;
         let resource_len = resource.len() + scope_records_len + schema_url.len();
 
-        let mut body = Vec::with_capacity(resource_len + 11);
-        proto::delimited(&mut body, field::RESOURCE_RECORDS, resource_len);
-        body.extend_from_slice(resource);
-        proto::delimited(&mut body, field::SCOPE_RECORDS, scope_len);
-        body.extend_from_slice(scope);
-        let records_at = body.len();
-        body.extend_from_slice(records);
-        body.extend_from_slice(schema_url);
-        body.extend_from_slice(schema_url);
-        (body, records_at)
+        let mut before = Vec::with_capacity(self.before_max());
+        proto::delimited(&mut before, field::RESOURCE_RECORDS, resource_len);
+        before.extend_from_slice(resource);
+        proto::delimited(&mut before, field::SCOPE_RECORDS, scope_len);
+        before.extend_from_slice(scope);
+        before
+    }
+
+    /// The most bytes a request has in front of its records.
+    pub(super) fn before_max(&self) -> usize {
+        self.parts.resource.len() + self.parts.scope.len() + 22
+    }
+
+    /// Appends what a request has behind its records.
+    pub(super) fn write_after(&self, body: &mut Vec<u8>) {
+        body.extend_from_slice(&self.parts.schema_url);
+        body.extend_from_slice(&self.parts.schema_url);
     }
 
     /// The bytes a request has beside its records, at most.
     pub(super) fn overhead(&self) -> usize {
-        let Parts { resource, scope, schema_url } = &*self.parts;
-        resource.len() + scope.len() + 2 * schema_url.len() + 22
+        self.before_max() + 2 * self.parts.schema_url.len()
     }
 }

@@ -33,11 +33,11 @@ const STATUS_ERROR: u64 = 2;
 const FLAG_SAMPLED: u32 = 1;
 
 pub(super) fn write_span(out: &mut Vec<u8>, span: &SpanData<'_>, options: &EncodeOptions) {
-    proto::message(out, RECORD, |out| {
-        proto::bytes(out, field::TRACE_ID, &span.context.trace_id.0);
-        proto::bytes(out, field::SPAN_ID, &span.context.span_id.0);
+    proto::record(out, RECORD, |out| {
+        id(out, field::TRACE_ID, &span.context.trace_id.0);
+        id(out, field::SPAN_ID, &span.context.span_id.0);
         if let Some(parent) = span.parent {
-            proto::bytes(out, field::PARENT_SPAN_ID, &parent.0);
+            id(out, field::PARENT_SPAN_ID, &parent.0);
         }
         span.kind.with_span_name(&span.attributes, &span.target, |parts| {
             proto::delimited(out, field::NAME, parts.iter().map(|part| part.len()).sum());
@@ -56,6 +56,13 @@ pub(super) fn write_span(out: &mut Vec<u8>, span: &SpanData<'_>, options: &Encod
         }
         proto::fixed32(out, field::FLAGS, FLAG_SAMPLED);
     });
+}
+
+/// Appends an id, whose length is known.
+#[inline]
+fn id<const N: usize>(out: &mut Vec<u8>, field: u32, id: &[u8; N]) {
+    proto::delimited(out, field, N);
+    out.extend_from_slice(id);
 }
 
 fn attributes(out: &mut Vec<u8>, span: &SpanData<'_>, options: &EncodeOptions) {

@@ -1,8 +1,9 @@
 //! Attributes: `KeyValue` and `AnyValue`.
 
-use super::names::{Name, names};
+use super::names::{BLOCK, Name, names};
 use super::options::AttributeLimits;
 use super::proto;
+use crate::block::{SHORT, put_short};
 use vigil_core::contract::Key;
 use vigil_core::fact::AnyValue;
 
@@ -31,7 +32,7 @@ impl AttributeWriter {
     }
 
     /// Appends an attribute of the contract.
-    #[inline]
+    #[inline(always)]
     pub(super) fn write(&mut self, out: &mut Vec<u8>, key: Key, value: &AnyValue<'_>) {
         if self.has_room() && !self.write_short(out, key, value) {
             attribute(out, self.field, key.name(), value, self.limits.value_chars);
@@ -51,41 +52,78 @@ impl AttributeWriter {
 
     /// Writes an attribute whose lengths all take one byte, as nearly all do: they are known before anything is
     /// written, and nothing has to be moved. Answers whether it did.
-    #[inline]
+    #[inline(always)]
     fn write_short(&self, out: &mut Vec<u8>, key: Key, value: &AnyValue<'_>) -> bool {
         let Some(Some(name)) = self.names.get(usize::from(key.index())) else { return false };
-        // `KeyValue { key, value: AnyValue { … } }`; `inner` is what AnyValue takes.
-        let head = |out: &mut Vec<u8>, inner: usize| {
-            let total = name.len() + 2 + inner;
-            let fits = total < 128;
-            if fits {
-                out.extend_from_slice(&[(self.field << 3 | 2) as u8, total as u8]);
-                name.write(out);
-            }
-            fits
+        let at = name.len();
+        // `KeyValue { key, value: AnyValue { … } }`: `rest` is what comes after the tag of the value.
+        let head = |block: &mut [u8], rest: usize| {
+            block[0] = (self.field << 3 | 2) as u8;
+            block[1] = (at - 2 + rest) as u8;
         };
         match value {
             AnyValue::Str(text) if self.limits.value_chars.is_none() => {
                 let len = text.len();
-                let fits = len < 128 && head(out, len + 2);
-                if fits {
-                    out.extend_from_slice(&[2 << 3 | 2, len as u8 + 2, (any::STRING << 3 | 2) as u8, len as u8]);
-                    out.extend_from_slice(text.as_bytes());
-                }
-                fits
+                let value = [(len as u8).wrapping_add(2), (any::STRING << 3 | 2) as u8, len as u8];
+                self.short_text(out, name, value, text)
             }
             AnyValue::Int(number) => {
-                let number = *number as u64;
-                let inner = 1 + proto::varint_len(number);
-                let fits = head(out, inner);
-                if fits {
-                    out.extend_from_slice(&[2 << 3 | 2, inner as u8, (any::INT << 3) as u8]);
-                    proto::varint(out, number);
-                }
-                fits
+                name.write_with(out, |block| {
+                    let end = proto::varint_at(block, at + 2, *number as u64);
+                    head(block, end - at);
+                    block[at] = (end - at - 1) as u8;
+                    block[at + 1] = (any::INT << 3) as u8;
+                    end
+                });
+                true
+            }
+            AnyValue::Double(number) => {
+                name.write_with(out, |block| {
+                    head(block, 10);
+                    block[at] = 9;
+                    block[at + 1] = (any::DOUBLE << 3 | 1) as u8;
+                    block[at + 2..at + 10].copy_from_slice(&number.to_bits().to_le_bytes());
+                    at + 10
+                });
+                true
+            }
+            // A list with one text, such as the reason a model stopped for.
+            AnyValue::StrList(texts) if self.limits.value_chars.is_none() => {
+                let [text] = texts.as_slice() else { return false };
+                let len = text.len() as u8;
+                let list = [(any::ARRAY << 3 | 2) as u8, len.wrapping_add(4), 1 << 3 | 2, len.wrapping_add(2)];
+                let [a, b, c, d] = list;
+                let value = [len.wrapping_add(6), a, b, c, d, (any::STRING << 3 | 2) as u8, len];
+                self.short_text(out, name, value, text)
             }
             _ => false,
         }
+    }
+
+    /// Writes an attribute that ends in a text, where it has less than 128 bytes in all. `before` is what comes between
+    /// the tag of the value and the text.
+    #[inline(always)]
+    fn short_text<const N: usize>(&self, out: &mut Vec<u8>, name: &Name, before: [u8; N], text: &str) -> bool {
+        let (at, len) = (name.len(), text.len());
+        let total = at - 2 + N + len;
+        if total >= 128 {
+            return false;
+        }
+        let is_short = len <= SHORT && at + N + len <= BLOCK;
+        name.write_with(out, |block| {
+            block[0] = (self.field << 3 | 2) as u8;
+            block[1] = total as u8;
+            block[at..at + N].copy_from_slice(&before);
+            if is_short {
+                put_short(&mut block[at + N..at + N + len], text.as_bytes());
+                return at + N + len;
+            }
+            at + N
+        });
+        if !is_short {
+            out.extend_from_slice(text.as_bytes());
+        }
+        true
     }
 
     #[inline]

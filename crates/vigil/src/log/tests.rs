@@ -45,6 +45,7 @@ fn lines(format: LogFormat, color: bool, write: impl FnOnce(&mut Log)) -> String
     let shared = Shared::default();
     let mut log = Log::new(format, color, Box::new(shared.clone())).unwrap();
     write(&mut log);
+    log.write();
     String::from_utf8(shared.0.lock().unwrap().clone()).unwrap()
 }
 
@@ -107,4 +108,37 @@ fn throttling_is_a_line_that_says_who_how_and_what_became_of_it() {
     };
     let text = lines(LogFormat::Pretty, false, |log| log.event(&event));
     assert_eq!(text, "01:15:09.084 • throttled by anthropic: rate_limit, retried after 2500 ms, 3 times\n");
+}
+
+#[test]
+fn lines_are_written_whole_and_not_one_by_one() {
+    #[derive(Clone, Default)]
+    struct Writes(Arc<Mutex<Vec<Vec<u8>>>>);
+    impl Write for Writes {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().push(bytes.to_vec());
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    for format in [LogFormat::Json, LogFormat::Pretty] {
+        let writes = Writes::default();
+        let mut log = Log::new(format, false, Box::new(writes.clone())).unwrap();
+        let mut long = chat();
+        long.attributes.set_custom("long", "x".repeat(5000));
+        (0..100).for_each(|_| log.span(&chat(), 1));
+        log.span(&long, 1);
+        log.span(&chat(), 1);
+        log.write();
+        log.write();
+        let writes = writes.0.lock().unwrap();
+        let lines = |write: &Vec<u8>| write.split_inclusive(|byte| *byte == b'\n').count();
+        assert_eq!(writes.iter().map(lines).sum::<usize>(), 102);
+        assert!(writes.len() < 20, "{}", writes.len());
+        for write in writes.iter() {
+            assert!(write.ends_with(b"\n") && (write.len() <= WRITE_BYTES || lines(write) == 1));
+        }
+    }
 }

@@ -17,6 +17,7 @@
 //! ends *alone* when all its records, and the starts of all spans below it, are in the lane its end is in. A
 //! reader given any bytes at all returns records or `None`, never panics.
 
+use super::text::text;
 use crate::clock::Ticks;
 use vigil_core::contract::{EventKind, Key, SpanKind};
 use vigil_core::fact::{AnyValue, AttributeSet};
@@ -458,6 +459,7 @@ pub(crate) enum Record<'a> {
 pub(crate) struct Attrs<'a>(pub(crate) &'a [u8]);
 
 /// Reads the record at the head of `bytes` and says how long it is; `None` where the bytes are no record.
+#[inline(always)]
 pub(crate) fn read(bytes: &[u8]) -> Option<(Record<'_>, usize)> {
     let len = u32::from_le_bytes(bytes.get(..4)?.try_into().ok()?) as usize;
     let body = bytes.get(5..len)?;
@@ -518,46 +520,68 @@ impl<'a> Attrs<'a> {
             }
         }
     }
+
+    pub(crate) fn is_empty(self) -> bool {
+        self.0.is_empty()
+    }
 }
 
 struct Cursor<'a>(&'a [u8]);
 
 impl<'a> Cursor<'a> {
+    #[inline(always)]
     fn take(&mut self, len: usize) -> Option<&'a [u8]> {
         let (head, tail) = self.0.split_at_checked(len)?;
         self.0 = tail;
         Some(head)
     }
+    #[inline(always)]
     fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
-        self.take(N)?.try_into().ok()
+        let (head, tail) = self.0.split_first_chunk()?;
+        self.0 = tail;
+        Some(*head)
     }
+    #[inline(always)]
     fn u8(&mut self) -> Option<u8> {
         self.array::<1>().map(|[byte]| byte)
     }
+    #[inline(always)]
     fn u32(&mut self) -> Option<u32> {
         self.array().map(u32::from_le_bytes)
     }
+    #[inline(always)]
     fn u64(&mut self) -> Option<u64> {
         self.array().map(u64::from_le_bytes)
     }
+    #[inline(always)]
     fn text(&mut self) -> Option<&'a str> {
         let len = self.u32()? as usize;
-        std::str::from_utf8(self.take(len)?).ok()
+        text(self.take(len)?)
     }
-    #[inline]
+    #[inline(always)]
     fn attribute(&mut self, target: &'a str, set: &mut AttributeSet<'a>) -> Option<()> {
         let index = u16::from_le_bytes(self.array()?);
         if index == CUSTOM {
             let name = self.text()?;
             set.set_custom(name, self.value(target)?);
-        } else {
-            let key = Key::from_index(index)?;
-            set.set(key, self.value(target)?);
+            return Some(());
+        }
+        let key = Key::from_index(index)?;
+        // Nearly all are texts and whole numbers.
+        match *self.0.first()? {
+            STR => {
+                self.u8()?;
+                set.set(key, self.text()?);
+            }
+            INT | SINCE_START => {
+                self.u8()?;
+                set.set(key, i64::from_le_bytes(self.array()?));
+            }
+            _ => set.set(key, self.value(target)?),
         }
         Some(())
     }
 
-    #[inline]
     fn value(&mut self, target: &'a str) -> Option<AnyValue<'a>> {
         Some(match self.u8()? {
             STR => AnyValue::Str(self.text()?.into()),

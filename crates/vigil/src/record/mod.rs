@@ -12,6 +12,7 @@ pub(crate) mod lanes;
 pub(crate) mod left;
 mod memory;
 mod recorder;
+mod text;
 
 pub(crate) use lanes::Reader;
 pub(crate) use recorder::{Home, Recorder, Sampler, Terms};
