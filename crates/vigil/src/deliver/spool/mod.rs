@@ -24,6 +24,7 @@
 //! **Bounds.** All files together take at most [`SpoolConfig::max_bytes`], 1 GiB by default; then the oldest segment
 //! (8 MiB, or an eighth of the spool) gives way and its records are lost as `spool_full`, counted and written to
 //! `losses.log`. A segment has 32 bytes a batch beside what was encoded, and one copy for all destinations.
+//! Record files are beside that: what the lanes of a living process hold, some hundred KiB a thread as a rule.
 //!
 //! **When it goes wrong.** A disk that is full, read-only, or a folder that was deleted: batches wait in memory as
 //! they do without a spool, one line says so, and the next batch tries the disk again. A batch that does not read
