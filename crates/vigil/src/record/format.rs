@@ -120,34 +120,40 @@ pub(crate) struct StartFields<'a> {
 /// What is in front of every record's body.
 const HEAD: usize = 5;
 
-/// A record to be written: knows how much room it needs, and writes itself there.
+/// What can be written where a record goes.
+pub(crate) trait Write {
+    /// The bytes it needs at most.
+    fn bound(&self) -> usize;
+    /// Writes it at the beginning of `space`, which has so many, and answers with its length.
+    fn write(&self, space: &mut [u8]) -> usize;
+}
+
+/// A record whose length is known before it is written.
 ///
 /// Everything here is inlined into its few callers, where keys, kinds and the number of attributes are constants:
 /// what is left of a record are some stores and a copy for each text.
-pub(crate) trait Write {
+trait Body {
     /// Which record it is.
     const TAG: u8;
     /// The length of the body.
     fn len(&self) -> usize;
     fn body(&self, out: &mut Out<'_>);
+}
 
-    /// The length of the record.
+impl<B: Body> Write for B {
     #[inline(always)]
-    fn size(&self) -> usize {
+    fn bound(&self) -> usize {
         HEAD + self.len()
     }
 
-    /// Fills `space`, which has the record's size.
     #[inline(always)]
-    fn write(&self, space: &mut [u8]) {
-        let size = space.len() as u32;
+    fn write(&self, space: &mut [u8]) -> usize {
+        let len = space.len();
         let mut out = Out(space);
-        out.block::<HEAD>(|head| {
-            head[..4].copy_from_slice(&size.to_le_bytes());
-            head[4] = Self::TAG;
-        });
+        out.head(len, Self::TAG);
         self.body(&mut out);
         debug_assert!(out.0.is_empty(), "a record writes as much as it says");
+        len
     }
 }
 
@@ -168,10 +174,18 @@ impl Out<'_> {
     }
 
     #[inline(always)]
+    fn head(&mut self, len: usize, tag: u8) {
+        self.block::<HEAD>(|head| {
+            head[..4].copy_from_slice(&(len as u32).to_le_bytes());
+            head[4] = tag;
+        });
+    }
+
+    #[inline(always)]
     fn bytes(&mut self, bytes: &[u8]) {
         match std::mem::take(&mut self.0).split_at_mut_checked(bytes.len()) {
             Some((head, rest)) => {
-                head.copy_from_slice(bytes);
+                copy(head, bytes);
                 self.0 = rest;
             }
             None => debug_assert!(false, "the record is larger than it said"),
@@ -186,11 +200,7 @@ impl Out<'_> {
 
     #[inline(always)]
     fn number(&mut self, key: Key, kind: u8, bits: [u8; 8]) {
-        self.block::<11>(|attribute| {
-            attribute[..2].copy_from_slice(&key.index().to_le_bytes());
-            attribute[2] = kind;
-            attribute[3..].copy_from_slice(&bits);
-        });
+        self.block::<NUMBER>(|attribute| fill_number(attribute, key, kind, bits));
     }
 
     #[inline(always)]
@@ -251,9 +261,50 @@ impl Out<'_> {
     }
 }
 
+/// Stands for a number nobody knows.
+pub(crate) const UNKNOWN: u64 = u64::MAX;
+/// The length of an attribute that is a number.
+const NUMBER: usize = 11;
+
+#[inline(always)]
+fn fill_number(attribute: &mut [u8; NUMBER], key: Key, kind: u8, bits: [u8; 8]) {
+    attribute[..2].copy_from_slice(&key.index().to_le_bytes());
+    attribute[2] = kind;
+    attribute[3..].copy_from_slice(&bits);
+}
+
+/// Copies a text, which is most often short: then by a few moves that overlap, instead of a call.
+#[inline(always)]
+fn copy(to: &mut [u8], from: &[u8]) {
+    if from.len() > 32 || to.len() != from.len() {
+        to.copy_from_slice(from);
+    } else {
+        let _done = copy_ends::<16>(to, from)
+            || copy_ends::<8>(to, from)
+            || copy_ends::<4>(to, from)
+            || copy_ends::<2>(to, from)
+            || copy_ends::<1>(to, from);
+    }
+}
+
+/// Copies the first and the last `N` bytes, where there are as many.
+#[inline(always)]
+fn copy_ends<const N: usize>(to: &mut [u8], from: &[u8]) -> bool {
+    let (Some(first), Some(last)) = (from.first_chunk::<N>(), from.last_chunk::<N>()) else { return false };
+    let (first, last) = (*first, *last);
+    if let Some(place) = to.first_chunk_mut::<N>() {
+        *place = first;
+    }
+    if let Some(place) = to.last_chunk_mut::<N>() {
+        *place = last;
+    }
+    true
+}
+
 pub(crate) struct Start<'a>(pub(crate) StartFields<'a>, pub(crate) &'a [AttrRef<'a>]);
 pub(crate) struct Set<'a>(pub(crate) SpanId, pub(crate) &'a [AttrRef<'a>]);
-pub(crate) struct SetInts<'a>(pub(crate) SpanId, pub(crate) &'a [(Key, i64)]);
+/// Those of the numbers that are not [`UNKNOWN`].
+pub(crate) struct SetNumbers<const N: usize>(pub(crate) SpanId, pub(crate) [Key; N], pub(crate) [u64; N]);
 pub(crate) struct SetCustom<'a>(pub(crate) SpanId, pub(crate) &'a str, pub(crate) ValueRef<'a>);
 pub(crate) struct Event<'a> {
     pub(crate) event: EventKind,
@@ -269,7 +320,7 @@ pub(crate) struct End<'a> {
     pub(crate) alone: bool,
 }
 
-impl Write for Start<'_> {
+impl Body for Start<'_> {
     const TAG: u8 = START;
 
     #[inline(always)]
@@ -294,7 +345,7 @@ impl Write for Start<'_> {
     }
 }
 
-impl Write for Set<'_> {
+impl Body for Set<'_> {
     const TAG: u8 = SET;
 
     #[inline(always)]
@@ -309,24 +360,31 @@ impl Write for Set<'_> {
     }
 }
 
-impl Write for SetInts<'_> {
-    const TAG: u8 = SET;
-
+impl<const N: usize> Write for SetNumbers<N> {
     #[inline(always)]
-    fn len(&self) -> usize {
-        8 + 11 * self.1.len()
+    fn bound(&self) -> usize {
+        HEAD + 8 + N * NUMBER
     }
 
     #[inline(always)]
-    fn body(&self, out: &mut Out<'_>) {
-        out.block::<8>(|span| *span = self.0.0);
-        for (key, number) in self.1 {
-            out.number(*key, INT, number.to_le_bytes());
+    fn write(&self, space: &mut [u8]) -> usize {
+        let mut len = HEAD + 8;
+        for (key, number) in self.1.into_iter().zip(self.2) {
+            // Written in any case, and written over where it is not known: cheaper than asking.
+            if let Some(place) = space.get_mut(len..).and_then(<[u8]>::first_chunk_mut::<NUMBER>) {
+                let clamped = i64::try_from(number).unwrap_or(i64::MAX);
+                fill_number(place, key, INT, clamped.to_le_bytes());
+            }
+            len += if number == UNKNOWN { 0 } else { NUMBER };
         }
+        let mut out = Out(space);
+        out.head(len, SET);
+        out.block::<8>(|span| *span = self.0.0);
+        len
     }
 }
 
-impl Write for SetCustom<'_> {
+impl Body for SetCustom<'_> {
     const TAG: u8 = SET;
 
     fn len(&self) -> usize {
@@ -341,7 +399,7 @@ impl Write for SetCustom<'_> {
     }
 }
 
-impl Write for Event<'_> {
+impl Body for Event<'_> {
     const TAG: u8 = EVENT;
 
     fn len(&self) -> usize {
@@ -360,7 +418,7 @@ impl Write for Event<'_> {
     }
 }
 
-impl Write for End<'_> {
+impl Body for End<'_> {
     const TAG: u8 = END;
 
     #[inline(always)]
