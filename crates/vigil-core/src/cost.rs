@@ -233,6 +233,11 @@ impl CostSum {
         self.nano_usd
     }
 
+    /// Whether the cost of a call that has a price is not known.
+    pub const fn is_incomplete(&self) -> bool {
+        self.incomplete
+    }
+
     /// The models without a price.
     pub fn unpriced_models(&self) -> &[String] {
         &self.unpriced

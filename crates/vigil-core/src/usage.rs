@@ -154,6 +154,28 @@ impl Usage {
     }
 }
 
+/// For keeping.
+impl Usage {
+    /// Input, output, cache reads, cache writes, those kept for an hour, reasoning, web searches.
+    pub const fn to_parts(&self) -> [Option<u64>; 7] {
+        [
+            self.input,
+            self.output,
+            self.cache_read,
+            self.cache_write,
+            self.cache_write_1h,
+            self.reasoning,
+            self.web_search_requests,
+        ]
+    }
+
+    /// What [`to_parts`](Self::to_parts) was made of; numbers that contradict each other are cut to fit.
+    pub fn from_parts(parts: [Option<u64>; 7]) -> Self {
+        let [input, output, cache_read, cache_write, cache_write_1h, reasoning, web_search_requests] = parts;
+        Self { input, output, cache_read, cache_write, cache_write_1h, reasoning, web_search_requests }.consistent()
+    }
+}
+
 /// What is known.
 impl Usage {
     /// Input tokens, cached ones included.

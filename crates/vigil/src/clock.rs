@@ -238,6 +238,15 @@ impl Source {
 }
 
 impl Anchor {
+    /// What another process needs to turn this one's ticks into times.
+    pub(crate) fn to_words(self) -> [u64; 3] {
+        [self.ticks, self.unix, self.rate]
+    }
+
+    pub(crate) fn from_words([ticks, unix, rate]: [u64; 3]) -> Self {
+        Self { ticks, unix, rate }
+    }
+
     /// Start and end as times; the end is never before the start.
     pub(crate) fn unix_range(&self, start: Ticks, end: Ticks) -> (UnixNanos, UnixNanos) {
         (self.unix(start), self.unix(end.max(start)))

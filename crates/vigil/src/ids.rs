@@ -43,23 +43,23 @@ fn next_of(state: &AtomicU64) -> u64 {
     state.fetch_add(STEP, Ordering::Relaxed).wrapping_add(STEP)
 }
 
+/// The next random number; `None` before the thread's first.
 #[inline(always)]
-fn random() -> u64 {
-    STATE.with(|cell| {
-        let state = match cell.get() {
-            0 => seed(),
-            state => state,
-        };
-        let next = state.wrapping_add(STEP);
-        cell.set(next);
-        splitmix(next).max(1)
+fn random() -> Option<u64> {
+    STATE.with(|cell| match cell.get() {
+        0 => None,
+        state => {
+            let next = state.wrapping_add(STEP);
+            cell.set(next);
+            Some(splitmix(next).max(1))
+        }
     })
 }
 
-/// A random id, whatever the source.
+/// A random id, whatever the source; `None` before the thread has made its first from a source.
 #[inline(always)]
-pub(crate) fn random_span_id() -> SpanId {
-    SpanId(random().to_be_bytes())
+pub(crate) fn random_span_id() -> Option<SpanId> {
+    random().map(|id| SpanId(id.to_be_bytes()))
 }
 
 const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -72,7 +72,10 @@ impl IdSource {
     #[inline(always)]
     fn next(&self) -> u64 {
         match self {
-            IdSource::Random => random(),
+            IdSource::Random => random().unwrap_or_else(|| {
+                STATE.set(seed());
+                random().unwrap_or(1)
+            }),
             IdSource::Seeded(state) => splitmix(next_of(state)).max(1),
         }
     }

@@ -73,6 +73,7 @@ mod time;
 mod truncate;
 pub mod vitals;
 
+pub use assemble::recover::recover_spool;
 pub use budget::{Admission, Budget, BudgetRefusal, ChatAdmission};
 pub use deliver::Protocol;
 pub use receipt::Receipt;

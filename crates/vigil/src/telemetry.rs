@@ -2,16 +2,18 @@
 
 use crate::assemble::assembler::{Assembler, Command, Mailbox};
 use crate::assemble::outputs::Outputs;
+use crate::assemble::recover;
 use crate::budget::Budget;
 use crate::clock::{Clock, monotonic};
 use crate::deliver::{
-    Backend, Delivery, DestinationConfig, Diagnostic, Endpoint, Headers, OtlpConfig, Protocol, SignalConfig,
-    SpoolConfig, Target, Tls,
+    Backend, Delivery, DestinationConfig, Diagnostic, Diagnostics, Endpoint, Headers, OtlpConfig, Protocol,
+    SignalConfig, SpoolConfig, Target, Tls, spool_parties,
 };
 use crate::encode::{Resource, Signal};
 use crate::ids::IdSource;
 use crate::log::{CallLines, Log, Writer};
 use crate::receipt::Receipt;
+use crate::record::file::RecordFileAt;
 use crate::record::lanes::LANE_BYTES_DEFAULT;
 use crate::record::{Recorder, Terms};
 use crate::settings::{Environment, Level, LogFormat, Overrides, Settings, SignalSettings, mask_userinfo};
@@ -330,17 +332,27 @@ impl Builder {
             return Telemetry::off(settings.parent, warnings);
         }
         let names = destinations.iter().map(|one| one.name.clone()).collect();
+        let resource_values = resource(&settings);
+        let resource = Resource::new(resource_values.iter().map(|(name, value)| (name.as_str(), value)));
+        // What is delivered over a network alone goes through it.
+        let parties = spool_parties(&destinations);
+        let spool = settings.spool.clone().filter(|_| !parties.is_empty());
+        let clock = self.clock.unwrap_or_else(Clock::system);
+        let file = spool.as_ref().map(|spool| {
+            let replay = self.replay.is_some();
+            let terms = recover::Terms::new(&settings, &resource, parties, self.originator, replay);
+            Arc::new(RecordFileAt::new(spool.directory.clone(), terms.to_bytes(), &clock))
+        });
         let recorder = Recorder::new(Terms {
-            clock: self.clock.unwrap_or_else(Clock::system),
+            clock,
             ids: self.ids,
             content: settings.content.any(),
             replay: self.replay.is_some(),
             sampler: settings.sampler,
             carrier: settings.carrier.clone(),
             lane_bytes: self.buffer_bytes,
+            file,
         });
-        let resource_values = resource(&settings);
-        let resource = Resource::new(resource_values.iter().map(|(name, value)| (name.as_str(), value)));
         let tell = move |diagnostic: Diagnostic| {
             // Said by `Failing` to people, where it lasts.
             if let Diagnostic::Throttled { throttle, count, .. } = diagnostic {
@@ -353,18 +365,16 @@ impl Builder {
             };
             notice(least, &format!("{diagnostic}"));
         };
-        // What is delivered over a network alone goes through it.
-        let is_remote = |one: &DestinationConfig| matches!(one.target, Target::Otlp(_));
-        let spool = settings.spool.clone().filter(|_| destinations.iter().any(is_remote));
         let spool_directory = spool.as_ref().map(|spool| spool.directory.clone());
-        let delivery = (!destinations.is_empty()).then(|| Delivery::start_with(destinations, spool, Arc::new(tell)));
+        let tell: Diagnostics = Arc::new(tell);
+        let delivery = (!destinations.is_empty()).then(|| Delivery::start_with(destinations, spool, Arc::clone(&tell)));
         let color = settings.log_color && self.log_writer.is_none() && std::io::stderr().is_terminal();
         let log = Log::new(settings.log, color, self.log_writer.unwrap_or_else(|| Box::new(std::io::stderr())));
         let outputs = Outputs::new(&settings, &resource, delivery, log, calls, self.captured);
         let mailbox = Mailbox::default();
         let seen = Arc::<ArcSwap<Seen>>::default();
         let vitals = Tracker::new(Arc::clone(&seen));
-        let assembler = Assembler::new(recorder, mailbox.clone(), &settings, self.originator, outputs, vitals);
+        let assembler = Assembler::new(recorder, mailbox.clone(), &settings, self.originator, outputs, vitals, tell);
         let thread = match crate::shell::spawn("assembler", move || assembler.run()) {
             Ok(handle) => handle.thread().clone(),
             Err(error) => {
@@ -583,7 +593,10 @@ impl Inner {
         let receipt =
             answer.recv_timeout(deadline + grace).unwrap_or(Receipt { timed_out: true, ..Receipt::default() });
         recorder.close();
-        recorder.abandon();
+        // What was not assembled in time is left for the next process where it can be.
+        if !(receipt.timed_out && recorder.keeps()) {
+            recorder.abandon();
+        }
         *ended = Some(receipt.clone());
         receipt
     }

@@ -54,6 +54,12 @@ pub(super) fn examine(config: Option<&SpoolConfig>) -> Vec<Finding> {
     if !waits {
         findings.push(Finding::good(TOPIC, format!("nothing waits in {}", directory.display())));
     }
+    if status.unrecovered_processes > 0 {
+        let who = counted(status.unrecovered_processes as u64, "process", "processes");
+        let what = format!("{who} died with records not handed on");
+        let mend = "vigil spool drain brings them home, as does the next process with this spool";
+        findings.push(Finding::good(TOPIC, what).mend(mend));
+    }
     if status.bytes > config.max_bytes / 10 * 9 {
         let what = format!("{} of {} bytes are used", grouped(status.bytes), grouped(config.max_bytes));
         let why = "when it is full the oldest records are lost";

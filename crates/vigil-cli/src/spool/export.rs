@@ -12,6 +12,8 @@ use vigil::encode::{Batch, Signal};
 
 pub(super) fn export(arguments: &ExportArgs) -> Result<ExitCode, String> {
     let spool = super::directory(&arguments.place)?;
+    // What a dead process recorded waits too.
+    vigil::recover_spool(&spool);
     let signal = match arguments.signal {
         SignalChoice::Traces => Signal::Traces,
         SignalChoice::Logs => Signal::Logs,

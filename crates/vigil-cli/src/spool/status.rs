@@ -38,6 +38,12 @@ fn as_text(directory: &Path, status: &SpoolStatus, now: u64, styles: Styles) -> 
             write!(text, ", {} at work", counted(status.live_processes as u64, "process", "processes"));
     }
     text.push('\n');
+    if status.unrecovered_processes > 0 {
+        let who = counted(status.unrecovered_processes as u64, "process", "processes");
+        let died = styles.paint(Style::Notable, "died");
+        let _a_string_takes_all =
+            writeln!(text, "  {died}: {who} with records not handed on; vigil spool drain brings them home");
+    }
     let waiting: Vec<_> = status.waiting.iter().filter(|one| one.records.iter().sum::<u64>() > 0).collect();
     if waiting.is_empty() {
         let _a_string_takes_all = writeln!(text, "  {}", styles.paint(Style::Good, "nothing waits"));
@@ -106,6 +112,7 @@ fn as_json(directory: &Path, status: &SpoolStatus, now: u64) -> Value {
         "bytes": status.bytes,
         "live_processes": status.live_processes,
         "dead_processes": status.dead_processes,
+        "unrecovered_processes": status.unrecovered_processes,
         "waiting": status.waiting.iter().map(waiting).collect::<Vec<_>>(),
         "set_aside": status.set_aside,
         "losses": status.losses.iter().map(loss).collect::<Vec<_>>(),

@@ -3,6 +3,7 @@
 //! A round drains every buffer, joins, completes, derives, and hands on. Rounds run every 100 ms, at once
 //! when a buffer fills up, and twice for a flush or shutdown (see [`join`](super::join) for why twice).
 
+use super::carry::Carry;
 use super::join::{Applied, Joiner, is_outer};
 use super::outputs::{Outputs, Place};
 use super::privacy::Gate;
@@ -10,20 +11,22 @@ use super::rollup::Rates;
 use super::series::Series;
 use super::{complete, derive, privacy};
 use crate::clock::{Anchor, monotonic};
-use crate::deliver::{DestinationReceipt, LossReason};
+use crate::deliver::{DestinationReceipt, Diagnostic, Diagnostics, LossReason, tell};
 use crate::receipt::Receipt;
-use crate::record::Recorder;
+use crate::record::file::KEYS;
 use crate::record::format::{Record, read};
+use crate::record::{Reader, Recorder};
 use crate::settings::Settings;
 use crate::span::RemoteParent;
 use crate::vitals::{SLOW_AFTER, Tracker};
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use vigil_core::contract::{EventKind, attr};
-use vigil_core::fact::{Attributes, EventData, EventRecord, Fact, SpanData, SpanStart, UnixNanos};
+use vigil_core::fact::{Attributes, EventData, EventRecord, Fact, Outcome, SpanData, SpanStart, UnixNanos};
 use vigil_core::id::{SpanContext, SpanId};
 use vigil_core::vocab::{Originator, Severity};
 
@@ -31,6 +34,10 @@ use vigil_core::vocab::{Originator, Severity};
 const TICK: Duration = Duration::from_millis(100);
 /// A span of an inner kind is told of before it ends when it has taken this long.
 const ANNOUNCE_AFTER: Duration = Duration::from_secs(5);
+/// Bytes of records that are handed to the spool before their batch is full, so that lanes are given back.
+const UNSETTLED_BYTES: usize = 1 << 20;
+/// Between two looks for what dead processes left.
+const RECOVER_INTERVAL: Duration = Duration::from_secs(10);
 /// Between two `vigil.loss` events.
 const LOSS_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -75,13 +82,22 @@ pub(crate) struct Assembler {
     /// Depths of spans that adapters said have started.
     foreign: HashMap<SpanId, u16>,
     /// Events of spans whose start was not seen yet.
-    early: Vec<EventRecord>,
+    early: Vec<(u64, EventRecord)>,
     rates: Rates,
     /// Memory for the attributes of the next span.
     spare: Attributes,
     told_loss: u64,
     told_loss_at: Option<UnixNanos>,
     vitals: Tracker,
+    /// Where open spans outlive the process, if records do.
+    carry: Option<Carry>,
+    keeps: bool,
+    diagnostics: Diagnostics,
+    told_not_kept: bool,
+    /// Bytes that were read and not settled.
+    unsettled_bytes: usize,
+    /// The spool in which dead processes may have left records, and when to look.
+    left: Option<(PathBuf, UnixNanos)>,
 }
 
 impl Assembler {
@@ -92,8 +108,14 @@ impl Assembler {
         originator: Originator,
         outputs: Outputs,
         vitals: Tracker,
+        diagnostics: Diagnostics,
     ) -> Self {
         let now = recorder.clock.now();
+        let mut outputs = outputs;
+        let keeps = recorder.keeps();
+        if keeps {
+            outputs.remember();
+        }
         Self {
             series: Series::new(now, settings.temporality),
             metrics_due: after(now, settings.metric_interval),
@@ -103,7 +125,7 @@ impl Assembler {
             compat: settings.compat,
             recorder,
             mailbox,
-            joiner: Joiner::default(),
+            joiner: if keeps { Joiner::carrying() } else { Joiner::default() },
             outputs,
             originator,
             foreign: HashMap::new(),
@@ -113,6 +135,12 @@ impl Assembler {
             told_loss: 0,
             told_loss_at: None,
             vitals,
+            carry: None,
+            keeps,
+            diagnostics,
+            told_not_kept: false,
+            unsettled_bytes: 0,
+            left: settings.spool.as_ref().filter(|_| keeps).map(|spool| (spool.directory.clone(), UnixNanos(0))),
         }
     }
 
@@ -146,10 +174,9 @@ impl Assembler {
         recorder.clock.calibrate();
         let anchor = recorder.clock.anchor();
         let now = anchor.unix(recorder.clock.ticks());
-        recorder.drain(|bytes| self.read(bytes, anchor, now));
-        for event in std::mem::take(&mut self.early) {
-            self.happened(event, now);
-        }
+        self.note_time(anchor);
+        recorder.drain(&mut Round { assembler: self, anchor, now });
+        self.take_early(now);
         for span in self.joiner.end_round() {
             self.finish(span, anchor, now);
         }
@@ -166,7 +193,72 @@ impl Assembler {
             self.outputs.metrics(series, now);
         }
         self.outputs.send_due(now);
+        self.settle();
+        self.recover(now);
         self.show_vitals(anchor, now);
+    }
+
+    fn take_early(&mut self, now: UnixNanos) {
+        for (key, event) in std::mem::take(&mut self.early) {
+            self.outputs.begin(key);
+            self.happened(event, now);
+        }
+    }
+
+    // === Records that outlive the process ===
+
+    fn note_time(&mut self, anchor: Anchor) {
+        if let Some(file) = self.recorder.file() {
+            file.note_time(self.recorder.clock.ticks(), anchor);
+            self.outputs.keep_in(Some(file));
+            if self.carry.is_none() {
+                self.carry = Some(Carry::beside(file.path()));
+            }
+        }
+        if !self.told_not_kept && self.recorder.is_not_kept() {
+            self.told_not_kept = true;
+            tell(&self.diagnostics, Diagnostic::RecordsNotKept);
+        }
+    }
+
+    /// Gives back what was read of the lanes, where all that came of it is in the spool, or it is time.
+    fn settle(&mut self) {
+        if self.unsettled_bytes == 0 {
+            return;
+        }
+        if self.outputs.has_waiting() {
+            if self.unsettled_bytes < UNSETTLED_BYTES && self.outputs.unsettled() < KEYS / 4 {
+                return;
+            }
+            self.outputs.send_spans_and_events();
+        }
+        self.carry_over();
+        self.recorder.settle_drained();
+    }
+
+    /// Writes down the spans that are open. What a disk does not take is in memory: the agent goes on, and a kill would
+    /// take it.
+    fn carry_over(&mut self) {
+        if let Some(carry) = &mut self.carry {
+            let noted = self.recorder.file().map_or(0, |file| file.keys_noted());
+            carry.write(&mut self.joiner, noted).ok();
+        }
+        self.outputs.settled();
+        self.unsettled_bytes = 0;
+    }
+
+    /// Brings what dead processes left in their record files into the spool.
+    fn recover(&mut self, now: UnixNanos) {
+        let Some((directory, due)) = &mut self.left else { return };
+        if now < *due {
+            return;
+        }
+        *due = after(now, RECOVER_INTERVAL);
+        if super::recover::recover_spool(directory) > 0
+            && let Some(delivery) = self.outputs.delivery()
+        {
+            delivery.look_into_spool();
+        }
     }
 
     fn show_vitals(&mut self, anchor: Anchor, now: UnixNanos) {
@@ -178,19 +270,22 @@ impl Assembler {
 
     /// Takes in records of one lane, in order.
     fn read(&mut self, mut bytes: &[u8], anchor: Anchor, now: UnixNanos) {
+        if self.keeps {
+            self.unsettled_bytes += bytes.len();
+        }
         while let Some((record, len)) = read(bytes) {
             let (raw, rest) = bytes.split_at(len);
             match self.joiner.apply(record, raw) {
                 Applied::Noted => {}
                 Applied::Finished(span) => self.finish(span, anchor, now),
-                Applied::Event(record) => self.happening(record, anchor, now),
+                Applied::Event(record) => self.happening(record, raw, anchor, now),
             }
             bytes = rest;
         }
         debug_assert!(bytes.is_empty(), "the recorder wrote a record the assembler can't read");
     }
 
-    fn happening(&mut self, record: Record<'_>, anchor: Anchor, now: UnixNanos) {
+    fn happening(&mut self, record: Record<'_>, raw: &[u8], anchor: Anchor, now: UnixNanos) {
         let Record::Event { event, span, severity, time, attributes } = record else { return };
         let mut data = EventData {
             kind: event,
@@ -201,8 +296,11 @@ impl Assembler {
         };
         attributes.apply("", &mut data.attributes);
         match data.span {
-            Some(span) if !self.joiner.is_open(span.span_id) => self.early.push(data.to_record()),
-            _ => self.happened(data, now),
+            Some(span) if !self.joiner.is_open(span.span_id) => self.early.push((event_key(raw), data.to_record())),
+            _ => {
+                self.outputs.begin(event_key(raw));
+                self.happened(data, now);
+            }
         }
     }
 
@@ -215,6 +313,7 @@ impl Assembler {
 
     fn finish(&mut self, span: SpanId, anchor: Anchor, now: UnixNanos) {
         let Some(open) = self.joiner.take(span) else { return };
+        self.outputs.begin(span_key(span));
         let mut span = open.span(anchor, std::mem::take(&mut self.spare));
         if self.recorder.replay {
             span.attributes.set(attr::VIGIL_REPLAY, true);
@@ -356,7 +455,7 @@ impl Assembler {
         let anchor = self.recorder.clock.anchor();
         let ticks = self.recorder.clock.ticks();
         let now = anchor.unix(ticks);
-        for span in self.joiner.close_open(ticks) {
+        for span in self.joiner.close_open(ticks, &Outcome::Cancelled) {
             self.finish(span, anchor, now);
         }
         self.tell_loss(now, true);
@@ -367,6 +466,9 @@ impl Assembler {
         }
         let destinations: Vec<DestinationReceipt> =
             self.outputs.take_delivery().map(|delivery| delivery.shutdown(left)).unwrap_or_default();
+        // All of it is in the spool, delivered, or lost and counted.
+        self.carry.iter_mut().for_each(Carry::remove);
+        self.recorder.file().into_iter().for_each(|file| file.remove());
         let refused = &self.recorder.refused;
         Receipt::settle(
             destinations,
@@ -375,6 +477,42 @@ impl Assembler {
             [refused.spans.load(Ordering::Relaxed), refused.events.load(Ordering::Relaxed), 0],
         )
     }
+}
+
+/// A round's reading of the lanes.
+struct Round<'a> {
+    assembler: &'a mut Assembler,
+    anchor: Anchor,
+    now: UnixNanos,
+}
+
+impl Reader for Round<'_> {
+    fn read(&mut self, bytes: &[u8]) {
+        self.assembler.read(bytes, self.anchor, self.now);
+    }
+
+    fn make_safe(&mut self) -> bool {
+        let assembler = &mut *self.assembler;
+        // More keys than are remembered must never be of records that are not settled.
+        let is_due = assembler.keeps && assembler.outputs.unsettled() >= KEYS / 2;
+        if is_due {
+            assembler.take_early(self.now);
+            assembler.outputs.send_spans_and_events();
+            assembler.carry_over();
+        }
+        is_due
+    }
+}
+
+/// What tells that a span was handed to the spool.
+pub(super) fn span_key(span: SpanId) -> u64 {
+    u64::from_le_bytes(span.0)
+}
+
+/// The same for a recorded event.
+pub(super) fn event_key(raw: &[u8]) -> u64 {
+    let (front, back) = raw.split_at(raw.len() / 2);
+    u64::from(crc32c::crc32c(front)) << 32 | u64::from(crc32c::crc32c_append(1, back))
 }
 
 fn after(now: UnixNanos, interval: Duration) -> UnixNanos {

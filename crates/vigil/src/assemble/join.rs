@@ -14,6 +14,7 @@ use super::rollup::{CallCost, Rollup};
 use crate::clock::{Anchor, Ticks};
 use crate::record::format::{Attrs, EndedAs, FLAG_REMOTE, FLAG_SAMPLED, Record, read};
 use crate::vitals::{Glance, SLOW_MAX, SlowCall};
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::str::FromStr;
@@ -50,6 +51,8 @@ pub(crate) struct Open {
     /// Whether every span above it was open when its start was read. One that is not must wait for theirs.
     rooted: bool,
     retries: u32,
+    /// Whether it is among [`Joiner::changed`].
+    changed: bool,
     start: Ticks,
     end: Ticks,
     outcome: Outcome,
@@ -60,6 +63,24 @@ pub(crate) struct Open {
     names: Option<Arc<Names>>,
     /// Made when something below it counts.
     pub(crate) rollup: Option<Box<Rollup>>,
+}
+
+/// An open span on its way into another process.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Carried<'a> {
+    pub(crate) context: SpanContext,
+    pub(crate) parent: Option<SpanId>,
+    pub(crate) kind: SpanKind,
+    pub(crate) sampled: bool,
+    pub(crate) rooted: bool,
+    pub(crate) retries: u32,
+    pub(crate) start: Ticks,
+    /// When and how, where its end was seen.
+    pub(crate) ended: Option<(Ticks, Cow<'a, Outcome>)>,
+    /// The target, then the attributes of all records so far.
+    pub(crate) records: Cow<'a, [u8]>,
+    pub(crate) target: usize,
+    pub(crate) rollup: Option<Cow<'a, Rollup>>,
 }
 
 /// What spans inherit from the agent above them.
@@ -110,9 +131,16 @@ pub(crate) struct Joiner {
     pub(crate) without_start: u64,
     spare: Vec<Vec<u8>>,
     started: u64,
+    /// Spans that are not as they were carried over last, where they are carried at all.
+    changed: Option<Vec<SpanId>>,
 }
 
 impl Joiner {
+    /// A joiner whose open spans are [carried](Self::carry).
+    pub(crate) fn carrying() -> Self {
+        Self { changed: Some(Vec::new()), ..Self::default() }
+    }
+
     /// Takes in one record; `raw` are its bytes.
     #[inline]
     pub(crate) fn apply<'a>(&mut self, record: Record<'a>, raw: &[u8]) -> Applied<'a> {
@@ -144,6 +172,7 @@ impl Joiner {
                     counted,
                     rooted,
                     retries: 0,
+                    changed: false,
                     start: time,
                     end: time,
                     outcome: Outcome::Ok,
@@ -152,10 +181,14 @@ impl Joiner {
                     names: if kind == SpanKind::Agent { Some(Names::own(target, attributes, names)) } else { names },
                     rollup: None,
                 };
-                self.open.insert(span, open);
+                let open = self.open.entry(span).insert_entry(open).into_mut();
+                mark(&mut self.changed, open);
             }
             Record::Set { span, attributes } => match self.open.get_mut(&span) {
-                Some(open) => open.records.extend_from_slice(attributes.0),
+                Some(open) => {
+                    open.records.extend_from_slice(attributes.0);
+                    mark(&mut self.changed, open);
+                }
                 None => self.waiting_now.push(raw.to_owned()),
             },
             Record::End { span, time, ended, alone, attributes } => match self.open.get_mut(&span) {
@@ -172,6 +205,7 @@ impl Joiner {
                         return Applied::Finished(span);
                     }
                     self.ended_now.push(span);
+                    mark(&mut self.changed, open);
                 }
                 None => self.waiting_now.push(raw.to_owned()),
             },
@@ -234,16 +268,92 @@ impl Joiner {
         std::iter::successors(step(parent), move |(_, open)| step(open.parent)).take(DEPTH_MAX)
     }
 
-    /// Ends every span that is still open as cancelled at `now` and names them, the deepest first.
-    pub(crate) fn close_open(&mut self, now: Ticks) -> Vec<SpanId> {
+    /// Ends every span that is still open at `now` with `outcome` and names them, the deepest first.
+    pub(crate) fn close_open(&mut self, now: Ticks, outcome: &Outcome) -> Vec<SpanId> {
         let depth = |open: &Open| self.above(open.parent).count();
         let mut open: Vec<_> = self.open.iter().map(|(span, open)| (std::cmp::Reverse(depth(open)), *span)).collect();
         open.sort();
         for open in self.open.values_mut().filter(|open| !open.ended) {
-            open.end = now;
-            open.outcome = Outcome::Cancelled;
+            open.end = now.max(open.start);
+            open.outcome = outcome.clone();
         }
         open.into_iter().map(|(_, span)| span).collect()
+    }
+
+    /// Hands every open span that changed since the last time to `open`.
+    pub(crate) fn carry(&mut self, mut open: impl FnMut(&Carried<'_>)) {
+        let Some(changed) = &mut self.changed else { return };
+        for span in changed.drain(..) {
+            let Some(one) = self.open.get_mut(&span) else { continue };
+            one.changed = false;
+            open(&Carried {
+                context: one.context,
+                parent: one.parent,
+                kind: one.kind,
+                sampled: one.sampled,
+                rooted: one.rooted,
+                retries: one.retries,
+                start: one.start,
+                ended: one.ended.then(|| (one.end, Cow::Borrowed(&one.outcome))),
+                records: Cow::Borrowed(&one.records),
+                target: one.target,
+                rollup: one.rollup.as_deref().map(Cow::Borrowed),
+            });
+        }
+    }
+
+    /// Hands every record that still waits for its start to `each`.
+    pub(crate) fn waiting(&self, each: impl FnMut(&Vec<u8>)) {
+        self.waiting_before.iter().chain(&self.waiting_now).for_each(each);
+    }
+
+    /// Makes every open span be carried over again.
+    pub(crate) fn change_all(&mut self) {
+        self.open.values_mut().for_each(|open| mark(&mut self.changed, open));
+    }
+
+    /// Takes in an open span as it was carried over; in the place of itself as it was before.
+    pub(crate) fn restore(&mut self, carried: Carried<'_>) {
+        self.started += 1;
+        let ended = carried.ended.is_some();
+        let span = carried.context.span_id;
+        let (end, outcome) = carried.ended.unwrap_or((carried.start, Cow::Owned(Outcome::Ok)));
+        let mut open = Open {
+            context: carried.context,
+            parent: carried.parent,
+            kind: carried.kind,
+            sampled: carried.sampled,
+            announced: true,
+            ended,
+            depth: 0,
+            number: self.started,
+            below: 0,
+            counted: false,
+            rooted: carried.rooted,
+            retries: carried.retries,
+            changed: false,
+            start: carried.start,
+            end,
+            outcome: outcome.into_owned(),
+            records: carried.records.into_owned(),
+            target: carried.target,
+            names: None,
+            rollup: carried.rollup.map(|rollup| Box::new(rollup.into_owned())),
+        };
+        if open.kind == SpanKind::Agent {
+            let above = self.above(open.parent).find_map(|(_, above)| above.names.clone());
+            open.names = Some(Names::own(open.target(), open.attributes(), above));
+        }
+        if ended && !self.ended_now.contains(&span) {
+            self.ended_now.push(span);
+        }
+        self.open.insert(span, open);
+    }
+
+    /// Forgets an open span: it was finished.
+    pub(crate) fn forget(&mut self, span: SpanId) {
+        self.open.remove(&span);
+        self.ended_now.retain(|ended| *ended != span);
     }
 
     /// Hands out a span that has ended.
@@ -287,6 +397,7 @@ impl Joiner {
             }
             rollup.add_span(span, call);
         }
+        mark(&mut self.changed, above);
     }
 
     /// Whether a span has started and not been finished.
@@ -301,6 +412,7 @@ impl Joiner {
         if kind == EventKind::Retry {
             open.retries += 1;
             open.rollup.get_or_insert_default().add_retry();
+            mark(&mut self.changed, open);
         }
         if kind == EventKind::DownstreamRateLimit {
             super::complete::operation_of_throttled(attributes, open.kind);
@@ -377,6 +489,16 @@ impl Joiner {
     #[cfg(test)]
     fn open_count(&self) -> usize {
         self.open.len()
+    }
+}
+
+/// Notes that `open` is not as it was carried over last.
+#[inline]
+fn mark(changed: &mut Option<Vec<SpanId>>, open: &mut Open) {
+    if let Some(changed) = changed
+        && !std::mem::replace(&mut open.changed, true)
+    {
+        changed.push(open.context.span_id);
     }
 }
 

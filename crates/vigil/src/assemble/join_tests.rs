@@ -182,7 +182,7 @@ fn what_is_open_at_the_end_is_closed_deepest_first() {
     });
     drain(&mut joiner, &bytes);
     assert_eq!(joiner.announce(Ticks(12), anchor(), std::time::Duration::from_secs(5)).len(), 1);
-    let done = take(&mut joiner, |joiner| joiner.close_open(Ticks(50)));
+    let done = take(&mut joiner, |joiner| joiner.close_open(Ticks(50), &Outcome::Cancelled));
     assert_eq!(
         done.iter().map(|joined| joined.span.context.span_id).collect::<Vec<_>>(),
         [SpanId([2; 8]), SpanId([1; 8])]

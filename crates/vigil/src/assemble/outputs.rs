@@ -3,8 +3,10 @@
 use crate::deliver::{Delivery, DestinationReceipt};
 use crate::encode::{BatchBuilder, EncodeOptions, MetricSeries, Resource, Signal, Temporality};
 use crate::log::{CallLines, Log};
+use crate::record::file::RecordFile;
 use crate::settings::Settings;
 use crate::testing::Captured;
+use std::sync::Arc;
 use std::time::Duration;
 use vigil_core::fact::{EventData, SpanData, SpanStart, UnixNanos};
 
@@ -35,10 +37,25 @@ pub(crate) struct Outputs {
     pub(crate) log: Option<Log>,
     calls: Option<CallLines>,
     captured: Option<Captured>,
+    /// Where it is remembered what was handed to the spool, where records outlive the process.
+    kept: Option<Kept>,
     /// Records handed on, and records the encoder could not take, by signal.
     pub(crate) recorded: [u64; 3],
     pub(crate) too_large: [u64; 3],
 }
+
+/// What was handed to the spool, for whoever reads the record file when this process is gone.
+#[derive(Default)]
+struct Kept {
+    file: Option<Arc<RecordFile>>,
+    /// Keys of what is in the builders.
+    waiting: Vec<u64>,
+    /// How many were written since the records behind them were settled.
+    unsettled: usize,
+}
+
+/// What one span or one recorded event puts into the builders of spans and of events at most.
+const UNIT_RECORDS: u32 = 3;
 
 impl std::fmt::Debug for Outputs {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -72,6 +89,7 @@ impl Outputs {
             log,
             calls,
             captured,
+            kept: None,
             recorded: [0; 3],
             too_large: [0; 3],
         }
@@ -151,7 +169,78 @@ impl Outputs {
         }
     }
 
+    /// From here on what is handed to the spool is remembered by its key.
+    pub(crate) fn remember(&mut self) {
+        self.kept = Some(Kept::default());
+    }
+
+    /// Begins what the record with this key comes to: a span with its events, or an event. It goes to the spool as a
+    /// whole or not at all.
+    pub(crate) fn begin(&mut self, key: u64) {
+        let Some(kept) = &mut self.kept else { return };
+        kept.waiting.push(key);
+        let is_full = |signal: Signal| {
+            let most = self.batch_records[signal.index()];
+            self.builders[signal.index()].records().saturating_add(UNIT_RECORDS) > most
+        };
+        if is_full(Signal::Traces) || is_full(Signal::Logs) {
+            // Its own key is of what is not there yet.
+            let key = kept.waiting.pop();
+            self.send(Signal::Traces);
+            self.kept.iter_mut().for_each(|kept| kept.waiting.extend(key));
+        }
+    }
+
+    /// How many keys were handed on, or wait to be, since [`settled`](Self::settled) was said last.
+    pub(crate) fn unsettled(&self) -> usize {
+        self.kept.as_ref().map_or(0, |kept| kept.unsettled + kept.waiting.len())
+    }
+
+    /// Whether spans or events wait to be handed on.
+    pub(crate) fn has_waiting(&self) -> bool {
+        [Signal::Traces, Signal::Logs].into_iter().any(|signal| self.builders[signal.index()].records() > 0)
+    }
+
+    /// Says that no record is left that was handed on and not settled.
+    pub(crate) fn settled(&mut self) {
+        if let Some(kept) = &mut self.kept {
+            kept.unsettled = 0;
+            // Of what is not exported.
+            kept.waiting.clear();
+        }
+    }
+
+    /// The file the keys are remembered in, once there is one.
+    pub(crate) fn keep_in(&mut self, file: Option<&Arc<RecordFile>>) {
+        if let (Some(kept), Some(file)) = (&mut self.kept, file)
+            && kept.file.is_none()
+        {
+            kept.file = Some(Arc::clone(file));
+        }
+    }
+
+    /// Hands on spans and events. What belongs to one span goes together: its events first, since a span whose key is
+    /// known is not looked at again.
+    pub(crate) fn send_spans_and_events(&mut self) {
+        self.hand_over(Signal::Logs);
+        self.hand_over(Signal::Traces);
+        if let Some(kept) = &mut self.kept {
+            if let Some(file) = &kept.file {
+                file.note_keys(&kept.waiting);
+            }
+            kept.unsettled += kept.waiting.len();
+            kept.waiting.clear();
+        }
+    }
+
     fn send(&mut self, signal: Signal) {
+        match signal {
+            Signal::Traces | Signal::Logs if self.kept.is_some() => self.send_spans_and_events(),
+            _ => self.hand_over(signal),
+        }
+    }
+
+    fn hand_over(&mut self, signal: Signal) {
         self.since[signal.index()] = None;
         if let (Some(batch), Some(delivery)) = (self.builders[signal.index()].take(), &self.delivery) {
             delivery.offer(batch);

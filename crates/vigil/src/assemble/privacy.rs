@@ -7,6 +7,7 @@
 
 use crate::encode::AttributeLimits;
 use crate::settings::{ContentMode, Settings};
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use vigil_core::contract::{Class, EventKind, Key, MAX_NAME_VALUE_BYTES, SpanKind, attr};
 use vigil_core::fact::{AnyValue, AttributeSet, EventData, SpanData};
@@ -16,7 +17,7 @@ use vigil_core::vocab::Severity;
 pub(crate) const CONTENT_BYTES: usize = 64 << 10;
 
 /// What may leave, and how much of it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Gate {
     pub(crate) mode: ContentMode,
     /// Bytes a piece of content keeps on spans and on events.

@@ -1,14 +1,15 @@
 //! What an agent's work adds up to: the sums its span carries when it ends.
 
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use vigil_core::contract::{SpanKind, attr};
-use vigil_core::cost::{Cost, CostSum, Rate};
+use vigil_core::cost::{Cost, CostSum, Rate, TABLE_DATE};
 use vigil_core::fact::{AnyValue, AttributeSet, Outcome, SpanData};
 use vigil_core::usage::Usage;
 use vigil_core::vocab::{Provider, UsageSource};
 
 /// The sums of a span's descendants.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Rollup {
     /// By model, in the order they were first used.
     models: Vec<(String, Usage)>,
@@ -126,6 +127,65 @@ impl Rollup {
         attributes.set(attr::VIGIL_USAGE_MODELS_CACHE_WRITE_INPUT_TOKENS, list(Usage::cache_write_tokens));
         attributes.set(attr::VIGIL_USAGE_SOURCE, UsageSource::Sdk.as_str());
         self.cost.set_on(attributes);
+    }
+}
+
+/// The sums as another process reads them.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Sums {
+    models: Vec<(String, [Option<u64>; 7])>,
+    nano_usd: u64,
+    unpriced: Vec<String>,
+    incomplete: bool,
+    chats: u64,
+    tools: u64,
+    tools_failed: u64,
+    turns: u64,
+    retries: u64,
+    own_chats: u64,
+    own_tools: u64,
+}
+
+impl Rollup {
+    /// As JSON, for another process.
+    pub(crate) fn to_json(&self) -> Vec<u8> {
+        let models = self.models.iter().map(|(model, usage)| (model.clone(), usage.to_parts())).collect();
+        let sums = Sums {
+            models,
+            nano_usd: self.cost.at_least_nano_usd(),
+            unpriced: self.cost.unpriced_models().to_vec(),
+            incomplete: self.cost.is_incomplete(),
+            chats: self.chats,
+            tools: self.tools,
+            tools_failed: self.tools_failed,
+            turns: self.turns,
+            retries: self.retries,
+            own_chats: self.own.chats,
+            own_tools: self.own.tools,
+        };
+        serde_json::to_vec(&sums).unwrap_or_default()
+    }
+
+    /// What [`to_json`](Self::to_json) wrote; `None` where it is something else.
+    pub(crate) fn from_json(json: &[u8]) -> Option<Self> {
+        let sums: Sums = serde_json::from_slice(json).ok()?;
+        let mut cost = CostSum::default();
+        cost.add(&Cost::Known { nano_usd: sums.nano_usd, table: TABLE_DATE });
+        sums.unpriced.into_iter().for_each(|model| cost.add(&Cost::Unpriced { model }));
+        if sums.incomplete {
+            cost.add(&Cost::Incomplete);
+        }
+        Some(Self {
+            models: sums.models.into_iter().map(|(model, parts)| (model, Usage::from_parts(parts))).collect(),
+            cost,
+            chats: sums.chats,
+            tools: sums.tools,
+            tools_failed: sums.tools_failed,
+            turns: sums.turns,
+            retries: sums.retries,
+            own: Own { chats: sums.own_chats, tools: sums.own_tools },
+        })
     }
 }
 

@@ -134,6 +134,8 @@ pub enum Diagnostic {
         /// What the system said.
         problem: std::io::ErrorKind,
     },
+    /// Records are in memory alone before they are in the spool: a process that is killed loses them. Told once.
+    RecordsNotKept,
     /// The spool can be written again.
     SpoolRecovered,
     /// A damaged file of the spool was moved out of the way.
@@ -165,6 +167,9 @@ impl fmt::Display for Diagnostic {
             Diagnostic::SpoolFailing { problem } => {
                 write!(f, "the spool cannot be written, records wait in memory: {problem}")
             }
+            Diagnostic::RecordsNotKept => {
+                f.write_str("the disk has no room for a record file: a kill would take what is not in the spool yet")
+            }
             Diagnostic::SpoolRecovered => f.write_str("the spool can be written again"),
             Diagnostic::SetAside { file } => write!(f, "a damaged file of the spool was set aside: set-aside/{file}"),
         }
@@ -184,7 +189,7 @@ impl Diagnostic {
 }
 
 /// Hands `diagnostic` on; a callback that panics harms nobody but itself.
-pub(super) fn tell(diagnostics: &Diagnostics, diagnostic: Diagnostic) {
+pub(crate) fn tell(diagnostics: &Diagnostics, diagnostic: Diagnostic) {
     let call = std::panic::AssertUnwindSafe(|| diagnostics(diagnostic));
     drop(std::panic::catch_unwind(call));
 }

@@ -52,12 +52,18 @@ pub use config::{
     Compression, DEFAULT_QUEUE_BYTES, DEFAULT_TIMEOUT, DestinationConfig, HARD_MAX_REQUEST_BYTES, OtlpConfig, Protocol,
     SignalConfig, Target,
 };
+pub(crate) use diagnostic::tell;
 pub use diagnostic::{Diagnostic, Diagnostics, Problem};
 pub use endpoint::{Endpoint, EndpointError, HeaderError, Headers};
 pub use memory::MemoryDestination;
+pub(crate) use post::spool_parties;
 pub use proxy::{Proxies, Proxy, UnusableProxy};
 pub use receipt::{DestinationReceipt, LeftBehind, LossReason, Losses, Receipt, SignalReceipt};
 pub use spool::{DEFAULT_SPOOL_BYTES, SpoolConfig, SpoolLoss, SpoolStatus, SpoolWaiting, spool_batches, spool_status};
+pub(crate) use spool::{
+    Party as SpoolParty, leave as leave_in_spool, make_folder as make_spool_folder,
+    set_aside_files as set_aside_in_spool,
+};
 pub use tls::{Tls, TlsError};
 pub use worker::{Delivery, is_delivery_thread};
 

@@ -33,23 +33,13 @@ impl Post {
         diagnostics: &Diagnostics,
         progress: &watch::Sender<u64>,
     ) -> Self {
-        let takes = |config: &DestinationConfig| {
-            Signal::ALL.map(|signal| match &config.target {
-                Target::Otlp(otlp) => otlp.signal(signal).is_some(),
-                Target::Directory(_) | Target::Memory(_) => true,
-            })
-        };
         let destination = |config: &Arc<DestinationConfig>| {
             let (name, diagnostics) = (config.name.clone(), Arc::clone(diagnostics));
             let queue = Queue::new(config.queue_bytes, config.queue_records);
             Arc::new(Destination::new(name, takes(config), queue, diagnostics, progress.clone(), breakers(config)))
         };
-        // What is on the disk anyway, or in memory by wish, needs no spool.
-        let party = |config: &Arc<DestinationConfig>| match &config.target {
-            Target::Otlp(_) => Some(Party { id: config.id(), name: config.name.clone(), takes: takes(config) }),
-            Target::Directory(_) | Target::Memory(_) => None,
-        };
-        let spool = spool.map(|spool| Arc::new(Spool::new(spool, configs.iter().map(party).collect())));
+        let spool =
+            spool.map(|spool| Arc::new(Spool::new(spool, configs.iter().map(|config| party(config)).collect())));
         Self {
             destinations: configs.iter().map(destination).collect(),
             spool,
@@ -170,6 +160,27 @@ impl Post {
     pub(super) fn receipts(&self) -> Vec<DestinationReceipt> {
         self.destinations.iter().map(|destination| destination.receipt()).collect()
     }
+}
+
+/// Which signals a destination takes.
+fn takes(config: &DestinationConfig) -> [bool; 3] {
+    Signal::ALL.map(|signal| match &config.target {
+        Target::Otlp(otlp) => otlp.signal(signal).is_some(),
+        Target::Directory(_) | Target::Memory(_) => true,
+    })
+}
+
+/// A destination as the spool knows it. What is on the disk anyway, or in memory by wish, needs no spool.
+fn party(config: &DestinationConfig) -> Option<Party> {
+    match &config.target {
+        Target::Otlp(_) => Some(Party { id: config.id(), name: config.name.clone(), takes: takes(config) }),
+        Target::Directory(_) | Target::Memory(_) => None,
+    }
+}
+
+/// Those of the destinations that are delivered to through a spool, where there is one.
+pub(crate) fn spool_parties(configs: &[DestinationConfig]) -> Vec<Party> {
+    configs.iter().filter_map(party).collect()
 }
 
 /// A breaker for each address among the signals of a destination.

@@ -77,6 +77,29 @@ impl Resource {
         Self { parts: Arc::new(Parts { resource, scope, schema_url }) }
     }
 
+    /// As bytes, for [`from_bytes`](Self::from_bytes) in another process.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let Parts { resource, scope, schema_url } = &*self.parts;
+        let mut out = Vec::new();
+        for part in [resource, scope, schema_url] {
+            out.extend_from_slice(&(part.len() as u32).to_le_bytes());
+            out.extend_from_slice(part);
+        }
+        out
+    }
+
+    /// What [`to_bytes`](Self::to_bytes) wrote; `None` where it is something else.
+    pub(crate) fn from_bytes(mut bytes: &[u8]) -> Option<Self> {
+        let mut part = || {
+            let (len, rest) = bytes.split_first_chunk::<4>()?;
+            let (part, rest) = rest.split_at_checked(u32::from_le_bytes(*len) as usize)?;
+            bytes = rest;
+            Some(part.to_vec())
+        };
+        let (resource, scope, schema_url) = (part()?, part()?, part()?);
+        Some(Self { parts: Arc::new(Parts { resource, scope, schema_url }) })
+    }
+
     /// A complete request around `records` (each with its tag and length), and where in it they begin.
     pub(super) fn wrap(&self, records: &[u8]) -> (Vec<u8>, usize) {
         let Parts { resource, scope, schema_url } = &*self.parts;

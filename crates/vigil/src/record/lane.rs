@@ -5,7 +5,10 @@
 //! ones back, so that in steady state nothing is allocated and the same warm memory is used over and over. A
 //! burst grows the chain up to the lane's limit; afterwards all but a few chunks go back to the system.
 //!
-//! This is the only module of the crate with `unsafe`. Its argument:
+//! Chunks of a [record file](super::file) are given back when what was read from them is safe elsewhere, which the
+//! assembler says by [`Consumer::settle`]; what is not can be read from the file when the process is gone.
+//!
+//! `unsafe` is here and in [`memory`](super::memory), the bytes of a chunk. The argument:
 //!
 //! - A chunk's bytes below `committed` are written once and never again until the consumer has given the
 //!   chunk back; bytes above belong to the producer. `committed` is stored with release after the bytes and
@@ -34,14 +37,15 @@ use std::sync::Arc;
 #[cfg(not(vigil_loom))]
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 
+use super::file::{RecordFile, RecordFileAt, STEP};
 use super::format::Write;
-use memory::Memory;
+use super::memory::{ALL_SETTLED, HEAD_BYTES, Memory};
 use std::cell::Cell;
 use std::ptr;
 
-/// What a chunk holds: 64 KiB, some hundreds of records. A larger record gets a chunk of its own.
+/// What a chunk holds: 64 KiB less its head, some hundreds of records. A larger record gets a chunk of its own.
 #[cfg(not(vigil_loom))]
-const CHUNK_BYTES: usize = 64 << 10;
+const CHUNK_BYTES: usize = STEP - HEAD_BYTES;
 #[cfg(vigil_loom)]
 const CHUNK_BYTES: usize = 4;
 /// So many full chunks make the consumer come before its time.
@@ -56,8 +60,6 @@ const KEEP_CHUNKS: usize = 32;
 const KEEP_CHUNKS: usize = 1;
 
 struct Chunk {
-    /// Bytes of complete records.
-    committed: AtomicUsize,
     /// The chunk that follows, in the chain or in the free list.
     next: AtomicPtr<Chunk>,
     memory: Memory,
@@ -65,8 +67,7 @@ struct Chunk {
 
 impl Chunk {
     fn boxed(memory: Memory) -> *mut Chunk {
-        let (committed, next) = (AtomicUsize::new(0), AtomicPtr::new(ptr::null_mut()));
-        Box::into_raw(Box::new(Chunk { committed, next, memory }))
+        Box::into_raw(Box::new(Chunk { next: AtomicPtr::new(ptr::null_mut()), memory }))
     }
 }
 
@@ -100,6 +101,8 @@ pub(crate) struct Producer {
     limit: usize,
     /// What is left of the chunk, while the producer is in no tip.
     room: Room,
+    /// Where chunks are made, if they are to outlive the process.
+    file: Option<std::sync::Arc<RecordFileAt>>,
     /// `None` when it is closed.
     shared: Option<Arc<Shared>>,
 }
@@ -139,7 +142,18 @@ const WRITING: usize = usize::MAX;
 pub(crate) struct Consumer {
     chunk: *mut Chunk,
     read: usize,
+    /// Chunks that were read to their end and wait to be settled, the oldest first.
+    unsettled: Vec<*mut Chunk>,
+    /// Something was read from the chunk at the head that has to be settled.
+    is_behind: bool,
+    /// What was read is all there will be.
+    pub(crate) has_ended: bool,
     shared: Arc<Shared>,
+}
+
+/// What a chunk for a record of `len` bytes holds: chunks and their heads are a whole number of steps.
+fn capacity_for(len: usize) -> usize {
+    if len <= CHUNK_BYTES { CHUNK_BYTES } else { (len + HEAD_BYTES).next_multiple_of(STEP) - HEAD_BYTES }
 }
 
 // SAFETY: the pointers lead into the chain, whose parts have one owner at a time (module header).
@@ -163,7 +177,14 @@ pub(crate) enum Appended {
 static NUMBER: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
 
 /// A lane of `recorder` that may hold `limit` bytes, or one chunk where that is more.
-pub(crate) fn lane(recorder: u64, limit: usize, last: bool) -> (Producer, Consumer) {
+///
+/// Its chunks are made in `file` where there is one.
+pub(crate) fn lane(
+    recorder: u64,
+    limit: usize,
+    last: bool,
+    file: Option<std::sync::Arc<RecordFileAt>>,
+) -> (Producer, Consumer) {
     // Without room: the first record makes the first chunk that has some.
     let chunk = Chunk::boxed(Memory::empty());
     let shared = Arc::new(Shared {
@@ -183,9 +204,10 @@ pub(crate) fn lane(recorder: u64, limit: usize, last: bool) -> (Producer, Consum
         begun: 0,
         limit: limit.max(CHUNK_BYTES),
         room: Room::NONE,
+        file,
         shared: Some(shared.clone()),
     };
-    (producer, Consumer { chunk, read: 0, shared })
+    (producer, Consumer { chunk, read: 0, unsettled: Vec::new(), is_behind: false, has_ended: false, shared })
 }
 
 thread_local! {
@@ -233,8 +255,8 @@ impl Tip {
     #[inline(always)]
     pub(crate) fn append(&self, record: &impl Write) -> bool {
         let (used, bound) = (self.used.get(), record.bound());
-        // No end is within the capacity while a record is written: its place is the end of the address space.
-        if bound == 0 || used.checked_add(bound).is_none_or(|end| end > self.capacity.get()) {
+        // While a record is written more is used than there is.
+        if bound == 0 || self.capacity.get().checked_sub(used).is_none_or(|left| left < bound) {
             return false;
         }
         self.used.set(WRITING);
@@ -248,7 +270,7 @@ impl Tip {
         let chunk = unsafe { &*self.chunk.get() };
         #[cfg(vigil_loom)]
         chunk.memory.publish(used - len, len);
-        chunk.committed.store(used, Ordering::Release);
+        chunk.memory.commit(used);
         true
     }
 
@@ -333,16 +355,18 @@ impl Producer {
     fn next_chunk(&mut self, len: usize, always: bool) -> Result<Appended, Full> {
         let Some(shared) = self.shared.clone().filter(|_| !self.is_abandoned()) else { return Err(Full) };
         let mut next = if len <= CHUNK_BYTES { self.spare_chunk(&shared) } else { ptr::null_mut() };
-        let capacity = len.max(CHUNK_BYTES);
+        let capacity = capacity_for(len);
         if next.is_null() {
             let held = shared.held.load(Ordering::Relaxed);
             if held.saturating_add(capacity) > self.limit && !always {
                 return Err(Full);
             }
             // The system may have no memory either.
-            next = Chunk::boxed(Memory::new(capacity).ok_or(Full)?);
+            next = Chunk::boxed(Memory::new(capacity, self.file()).ok_or(Full)?);
             shared.held.fetch_add(capacity, Ordering::Relaxed);
         }
+        // SAFETY: the new chunk is the producer's.
+        unsafe { &*next }.memory.begin(self.number, self.begun + 1);
         // SAFETY: the last chunk of the chain is the producer's until `next` is set.
         unsafe { &*self.chunk }.next.store(next, Ordering::Release);
         self.chunk = next;
@@ -350,7 +374,11 @@ impl Producer {
         if self.begun.is_multiple_of(PRESSING_CHUNKS) { Ok(Appended::Pressing) } else { Ok(Appended::Here) }
     }
 
-    /// A chunk that was given back, emptied; null when there is none.
+    fn file(&self) -> Option<&std::sync::Arc<RecordFile>> {
+        self.file.as_ref()?.make()
+    }
+
+    /// A chunk that was given back; null when there is none.
     fn spare_chunk(&mut self, shared: &Shared) -> *mut Chunk {
         if self.spare.is_null() {
             self.spare = shared.free.swap(ptr::null_mut(), Ordering::Acquire);
@@ -361,7 +389,6 @@ impl Producer {
             let taken = unsafe { &*chunk };
             self.spare = taken.next.load(Ordering::Relaxed);
             taken.next.store(ptr::null_mut(), Ordering::Relaxed);
-            taken.committed.store(0, Ordering::Relaxed);
             shared.free_count.fetch_sub(1, Ordering::Relaxed);
         }
         chunk
@@ -399,34 +426,69 @@ impl std::fmt::Debug for Consumer {
 
 impl Consumer {
     /// Hands everything appended so far to `read`, in order and in whole records. Answers whether more can come.
+    #[cfg(test)]
     pub(crate) fn drain(&mut self, mut read: impl FnMut(&[u8])) -> bool {
+        let mut drain = self.begin();
+        while self.step(&mut drain, &mut read) {}
+        drain.more
+    }
+
+    /// Begins to hand out what was appended before.
+    pub(crate) fn begin(&self) -> Drain {
         // Before the chain is read: what was appended before the close is then seen.
-        let closed = self.shared.closed.load(Ordering::Acquire);
+        let more = !self.shared.closed.load(Ordering::Acquire);
         // What was appended before is not more than this. A producer that keeps ahead of us must not keep us here.
-        let enough = self.shared.held.load(Ordering::Relaxed);
-        let mut seen = 0;
-        loop {
-            // SAFETY: the chunk at the head is the consumer's to read below `committed`.
-            let chunk = unsafe { &*self.chunk };
-            // Before `committed`: a chunk that has a follower is final.
-            let next = chunk.next.load(Ordering::Acquire);
-            let committed = chunk.committed.load(Ordering::Acquire);
-            if committed > self.read {
-                chunk.memory.read(self.read, committed, &mut read);
-                seen += committed - self.read;
-                self.read = committed;
-            }
-            if next.is_null() {
-                return !closed;
-            }
-            if seen > enough {
-                return true;
-            }
-            let done = std::mem::replace(&mut self.chunk, next);
-            self.read = 0;
-            self.shared.head.store(next, Ordering::Relaxed);
+        Drain { enough: self.shared.held.load(Ordering::Relaxed), seen: 0, more }
+    }
+
+    /// Hands what there is of one chunk to `read`, in order and in whole records. Answers whether there is another.
+    pub(crate) fn step(&mut self, drain: &mut Drain, read: &mut impl FnMut(&[u8])) -> bool {
+        // SAFETY: the chunk at the head is the consumer's to read below `committed`.
+        let chunk = unsafe { &*self.chunk };
+        // Before `committed`: a chunk that has a follower is final.
+        let next = chunk.next.load(Ordering::Acquire);
+        let committed = chunk.memory.committed();
+        if committed > self.read {
+            chunk.memory.read(self.read, committed, read);
+            drain.seen += committed - self.read;
+            self.read = committed;
+            self.is_behind = chunk.memory.is_kept();
+        }
+        if next.is_null() {
+            return false;
+        }
+        if drain.seen > drain.enough {
+            drain.more = true;
+            return false;
+        }
+        let done = std::mem::replace(&mut self.chunk, next);
+        self.read = 0;
+        self.is_behind = false;
+        self.shared.head.store(next, Ordering::Relaxed);
+        if chunk.memory.is_kept() {
+            self.unsettled.push(done);
+        } else {
             self.give_back(done);
         }
+        true
+    }
+
+    /// Says that everything that was read is safe elsewhere.
+    pub(crate) fn settle(&mut self) {
+        for chunk in std::mem::take(&mut self.unsettled) {
+            // SAFETY: a chunk that was read to its end is the consumer's alone.
+            unsafe { &*chunk }.memory.settle(ALL_SETTLED);
+            self.give_back(chunk);
+        }
+        if std::mem::take(&mut self.is_behind) {
+            // SAFETY: the chunk at the head lives as long as the consumer is at it.
+            unsafe { &*self.chunk }.memory.settle(self.read as u64);
+        }
+    }
+
+    /// Whether everything that was read, and has to be, is settled.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.unsettled.is_empty() && !self.is_behind
     }
 
     fn give_back(&self, chunk: *mut Chunk) {
@@ -451,9 +513,20 @@ impl Consumer {
     }
 }
 
+/// Reading of a lane under way.
+#[derive(Debug)]
+pub(crate) struct Drain {
+    enough: usize,
+    seen: usize,
+    /// Whether more can come.
+    pub(crate) more: bool,
+}
+
 impl Drop for Consumer {
     fn drop(&mut self) {
         self.shared.abandoned.store(true, Ordering::Relaxed);
+        // SAFETY: chunks that were read to their end are the consumer's alone; each came from `Chunk::boxed`.
+        self.unsettled.drain(..).for_each(|chunk| drop(unsafe { Box::from_raw(chunk) }));
     }
 }
 
@@ -480,97 +553,6 @@ unsafe fn free_list(mut chunk: *mut Chunk) {
     }
 }
 
-#[cfg(not(vigil_loom))]
-mod memory {
-    //! The bytes of a chunk: pages of their own, so that they go back to the system when the chunk goes.
-
-    use memmap2::MmapMut;
-
-    pub(super) struct Memory {
-        start: *mut u8,
-        capacity: usize,
-        /// Keeps the pages; touched through `start` alone.
-        _map: Option<MmapMut>,
-    }
-
-    // SAFETY: who may touch which bytes is the lane's protocol.
-    unsafe impl Send for Memory {}
-    // SAFETY: as above.
-    unsafe impl Sync for Memory {}
-
-    impl Memory {
-        /// All bytes are zero. `None` when the system has no memory to give.
-        pub(super) fn new(capacity: usize) -> Option<Self> {
-            let mut map = MmapMut::map_anon(capacity).ok()?;
-            Some(Self { start: map.as_mut_ptr(), capacity, _map: Some(map) })
-        }
-
-        pub(super) const fn empty() -> Self {
-            Self { start: std::ptr::dangling_mut(), capacity: 0, _map: None }
-        }
-
-        pub(super) fn capacity(&self) -> usize {
-            self.capacity
-        }
-
-        /// Where the bytes are. The producer writes there, through this pointer alone.
-        pub(super) fn start(&self) -> *mut u8 {
-            self.start
-        }
-
-        pub(super) fn read(&self, from: usize, to: usize, read: &mut impl FnMut(&[u8])) {
-            // SAFETY: bytes below `committed` are not written any more.
-            read(unsafe { std::slice::from_raw_parts(self.start.add(from), to - from) });
-        }
-    }
-}
-
-#[cfg(vigil_loom)]
-mod memory {
-    //! The bytes of a chunk, one cell each, so that the model sees who touches what.
-
-    use loom::cell::UnsafeCell;
-
-    pub(super) struct Memory {
-        cells: Vec<UnsafeCell<u8>>,
-        /// Where the producer writes what it then publishes. Nobody else looks at it.
-        space: std::cell::UnsafeCell<Vec<u8>>,
-    }
-
-    // SAFETY: who may touch which bytes is the lane's protocol, which is what the model checks.
-    unsafe impl Sync for Memory {}
-
-    impl Memory {
-        pub(super) fn new(capacity: usize) -> Option<Self> {
-            let cells = (0..capacity).map(|_| UnsafeCell::new(0)).collect();
-            Some(Self { cells, space: vec![0; capacity].into() })
-        }
-        pub(super) fn empty() -> Self {
-            Self { cells: Vec::new(), space: Vec::new().into() }
-        }
-        pub(super) fn capacity(&self) -> usize {
-            self.cells.len()
-        }
-        pub(super) fn start(&self) -> *mut u8 {
-            // SAFETY: the space is the producer's alone, and never grows.
-            unsafe { &mut *self.space.get() }.as_mut_ptr()
-        }
-        pub(super) fn publish(&self, at: usize, len: usize) {
-            // SAFETY: the space is the producer's alone.
-            let space = unsafe { &*self.space.get() };
-            for (cell, byte) in self.cells[at..at + len].iter().zip(&space[at..at + len]) {
-                // SAFETY: the model checks that nobody reads or writes this cell meanwhile.
-                cell.with_mut(|cell| unsafe { *cell = *byte });
-            }
-        }
-        pub(super) fn read(&self, from: usize, to: usize, read: &mut impl FnMut(&[u8])) {
-            // SAFETY: the model checks that nobody writes these cells meanwhile.
-            let bytes: Vec<u8> = self.cells[from..to].iter().map(|cell| cell.with(|byte| unsafe { *byte })).collect();
-            read(&bytes);
-        }
-    }
-}
-
 #[cfg(test)]
 mod appending {
     //! A lane as tests use it: bytes are records.
@@ -587,13 +569,16 @@ mod appending {
             space.copy_from_slice(self.0);
             space.len()
         }
+        fn is_short(&self) -> bool {
+            true
+        }
     }
 
     /// A producer and the tip it is in while it appends.
     pub(super) struct Appending(Option<&'static mut Producer>);
 
     pub(super) fn appending(recorder: u64, limit: usize) -> (Appending, Consumer) {
-        let (producer, consumer) = lane(recorder, limit, false);
+        let (producer, consumer) = lane(recorder, limit, false, None);
         (Appending(Some(Box::leak(Box::new(producer)))), consumer)
     }
 

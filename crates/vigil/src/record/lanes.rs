@@ -7,9 +7,11 @@
 //! Limit: 128 MiB a thread by default ([`LANE_BYTES_DEFAULT`]), room for some 400 000 chat spans nobody has
 //! read yet. Ends are always taken: each belongs to a start that was.
 
-use super::format::Write;
+use super::file::RecordFileAt;
+use super::format::{RECORD_MAX, Write};
 use super::lane::{Appended, Consumer, Full, Producer, Tip, lane};
 use std::cell::RefCell;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -22,6 +24,20 @@ pub(crate) struct Lanes {
     limit: usize,
     consumers: Mutex<Vec<Consumer>>,
     abandoned: AtomicBool,
+    /// Where the lanes' chunks are, if they are to outlive the process.
+    file: Option<Arc<RecordFileAt>>,
+    /// Whose assembler reads.
+    process: u32,
+}
+
+/// Who takes in what is drained.
+pub(crate) trait Reader {
+    /// Whole records of one lane, in order.
+    fn read(&mut self, bytes: &[u8]);
+
+    /// Asked now and then: makes everything that was read safe where enough of it is not, and says whether all of it
+    /// is.
+    fn make_safe(&mut self) -> bool;
 }
 
 thread_local! {
@@ -47,32 +63,47 @@ fn leave(producer: &'static mut Producer) {
     SPARE.lock().unwrap_or_else(PoisonError::into_inner).push(producer);
 }
 
+/// In the child of a fork: lets go of this thread's lanes without a word, since they are its parent's. Takes no lock
+/// and frees nothing.
+pub(super) fn forget_lanes() {
+    Tip::mine().exchange(None);
+    LEAVING
+        .try_with(|leaving| {
+            if let Ok(mut others) = leaving.0.try_borrow_mut() {
+                // Plain references.
+                others.clear();
+            }
+        })
+        .ok();
+}
+
 impl Lanes {
-    pub(crate) fn new(id: u64, limit: usize) -> Self {
-        Self { id, limit, consumers: Mutex::default(), abandoned: AtomicBool::new(false) }
+    pub(crate) fn new(id: u64, limit: usize, file: Option<Arc<RecordFileAt>>) -> Self {
+        let (consumers, abandoned) = (Mutex::default(), AtomicBool::new(false));
+        Self { id, limit, consumers, abandoned, file, process: std::process::id() }
     }
 
-    /// Appends a record to the calling thread's lane, if that is where the thread recorded last and there is room.
-    /// Answers with the lane's number.
+    /// Appends a record to the calling thread's lane, if it is short, that is where the thread recorded last, and there
+    /// is room. Answers with the lane's number.
     #[inline(always)]
     pub(crate) fn append_here(&self, record: &impl Write) -> Option<u64> {
         let tip = Tip::mine();
-        (tip.recorder() == self.id && tip.append(record)).then(|| tip.number())
+        (record.is_short() && tip.recorder() == self.id && tip.append(record)).then(|| tip.number())
     }
 
-    /// Appends a record to the lane of that number, if that is where the calling thread recorded last and there is
-    /// room. Lanes have different numbers in all recorders.
+    /// Appends a record to the lane of that number, if it is short, that is where the calling thread recorded last, and
+    /// there is room. Lanes have different numbers in all recorders.
     #[inline(always)]
     pub(crate) fn append_to(lane: u64, record: &impl Write) -> bool {
         let tip = Tip::mine();
-        tip.number() == lane && tip.append(record)
+        record.is_short() && tip.number() == lane && tip.append(record)
     }
 
     /// Appends a record to the calling thread's lane. Answers with the lane's number. With `always` the lane's limit
     /// does not hold.
     pub(crate) fn append(&self, record: &impl Write, always: bool) -> Result<(u64, Appended), Full> {
-        if let Some(lane) = self.append_here(record) {
-            return Ok((lane, Appended::Here));
+        if record.bound() > RECORD_MAX {
+            return Err(Full);
         }
         let tip = self.mine();
         let appended = tip.make_room(record.bound(), always);
@@ -119,7 +150,12 @@ impl Lanes {
     }
 
     fn register(&self, last: bool) -> &'static mut Producer {
-        let (producer, consumer) = lane(self.id, self.limit, last);
+        let (producer, consumer) = lane(self.id, self.limit, last, self.file.clone());
+        if self.process != std::process::id() {
+            // In a fork nobody reads, and the locks may be held by threads that are not there. Without its consumer the
+            // lane takes nothing.
+            return Box::leak(Box::new(producer));
+        }
         {
             let mut consumers = self.consumers.lock().unwrap_or_else(PoisonError::into_inner);
             // Nobody reads any more: without a consumer the lane takes nothing.
@@ -136,15 +172,38 @@ impl Lanes {
         }
     }
 
-    /// Hands every lane's records to `read`, one thread after the other.
-    pub(crate) fn drain(&self, mut read: impl FnMut(&[u8])) {
+    /// Hands every lane's records to `reader`, one thread after the other.
+    pub(crate) fn drain(&self, reader: &mut impl Reader) {
         // A thread that makes its first record meanwhile must not wait for the reading.
         let mut consumers = std::mem::take(&mut *self.consumers.lock().unwrap_or_else(PoisonError::into_inner));
-        consumers.retain_mut(|consumer| consumer.drain(&mut read));
+        for at in 0..consumers.len() {
+            let Some(mut drain) = consumers.get(at).map(Consumer::begin) else { continue };
+            while consumers.get_mut(at).is_some_and(|one| one.step(&mut drain, &mut |bytes| reader.read(bytes))) {
+                if reader.make_safe() {
+                    consumers.iter_mut().for_each(Consumer::settle);
+                }
+            }
+            if let Some(consumer) = consumers.get_mut(at) {
+                consumer.has_ended = !drain.more;
+            }
+        }
+        consumers.retain(|consumer| !consumer.has_ended || !consumer.is_settled());
         let mut waiting = self.consumers.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.abandoned.load(Ordering::Relaxed) {
             waiting.append(&mut consumers);
         }
+    }
+
+    /// Says that everything that was drained is safe elsewhere.
+    pub(crate) fn settle(&self) {
+        let mut consumers = self.consumers.lock().unwrap_or_else(PoisonError::into_inner);
+        consumers.iter_mut().for_each(Consumer::settle);
+        consumers.retain(|consumer| !consumer.has_ended);
+    }
+
+    /// The file the lanes' chunks are in, if they are in one.
+    pub(crate) fn file(&self) -> Option<&RecordFileAt> {
+        self.file.as_deref()
     }
 
     /// Lets go of every lane: what is recorded from now on is read by nobody.
@@ -177,20 +236,29 @@ mod tests {
         lanes.append(&RECORD, false).map(drop)
     }
 
-    fn count(lanes: &Lanes) -> usize {
-        let mut records = 0;
-        lanes.drain(|mut bytes| {
+    struct Count(usize);
+
+    impl Reader for Count {
+        fn read(&mut self, mut bytes: &[u8]) {
             while let Some((Record::Set { .. }, len)) = read(bytes) {
                 bytes = &bytes[len..];
-                records += 1;
+                self.0 += 1;
             }
-        });
-        records
+        }
+        fn make_safe(&mut self) -> bool {
+            false
+        }
+    }
+
+    fn count(lanes: &Lanes) -> usize {
+        let mut count = Count(0);
+        lanes.drain(&mut count);
+        count.0
     }
 
     #[test]
     fn records_of_threads_that_died_are_drained_and_their_lanes_let_go() {
-        let lanes = Arc::new(Lanes::new(1, 1 << 20));
+        let lanes = Arc::new(Lanes::new(1, 1 << 20, None));
         let threads: Vec<_> = (0..4)
             .map(|_| {
                 let lanes = lanes.clone();
@@ -205,7 +273,7 @@ mod tests {
 
     #[test]
     fn two_recorders_on_one_thread_do_not_mix() {
-        let (one, two) = (Lanes::new(3, 1 << 20), Lanes::new(4, 1 << 20));
+        let (one, two) = (Lanes::new(3, 1 << 20, None), Lanes::new(4, 1 << 20, None));
         append(&one).unwrap();
         append(&two).unwrap();
         append(&two).unwrap();
@@ -223,7 +291,7 @@ mod tests {
         thread_local! {
             static LAST: RefCell<Option<Last>> = const { RefCell::new(None) };
         }
-        let lanes = Arc::new(Lanes::new(5, 1 << 20));
+        let lanes = Arc::new(Lanes::new(5, 1 << 20, None));
         let theirs = lanes.clone();
         std::thread::spawn(move || {
             LAST.with(|last| *last.borrow_mut() = Some(Last(theirs.clone())));
@@ -237,7 +305,7 @@ mod tests {
     #[test]
     fn lanes_of_a_recorder_that_is_gone_are_forgotten_by_their_threads() {
         for id in 100..120 {
-            let lanes = Lanes::new(id, 1 << 20);
+            let lanes = Lanes::new(id, 1 << 20, None);
             append(&lanes).unwrap();
             lanes.abandon();
         }
@@ -246,7 +314,7 @@ mod tests {
 
     #[test]
     fn a_lane_of_a_recorder_that_was_abandoned_takes_no_more_than_nothing() {
-        let lanes = Lanes::new(777, 1 << 20);
+        let lanes = Lanes::new(777, 1 << 20, None);
         lanes.abandon();
         assert!(append(&lanes).is_err(), "nobody would read it");
         assert_eq!(count(&lanes), 0);

@@ -1,15 +1,17 @@
 //! What handles hold: the lanes, the clock, the ids, the content gate and the counts of what did not fit.
 
+use super::file::RecordFile;
+use super::file::RecordFileAt;
 use super::format::{
     AttrRef, End, EndedAs, Event, FLAG_SAMPLED, Set, SetCustom, SetNumbers, Start, StartFields, ValueRef, Write,
 };
 use super::lane::Appended;
-use super::lanes::Lanes;
+use super::lanes::{Lanes, Reader};
 use crate::clock::Clock;
 use crate::ids::IdSource;
 use crate::settings::Carrier;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::Thread;
 use vigil_core::contract::{EventKind, Key};
 use vigil_core::fact::Fact;
@@ -52,6 +54,8 @@ pub(crate) struct Terms {
     pub(crate) sampler: Sampler,
     pub(crate) carrier: Carrier,
     pub(crate) lane_bytes: usize,
+    /// Where what the lanes hold outlives the process, if it is to.
+    pub(crate) file: Option<Arc<RecordFileAt>>,
 }
 
 /// The lane a span began in, and whether others know of it.
@@ -152,7 +156,7 @@ impl Recorder {
         let usual = terms.clock.is_usual() && terms.ids.is_random();
         Box::leak(Box::new(Self {
             id,
-            lanes: Lanes::new(id, terms.lane_bytes),
+            lanes: Lanes::new(id, terms.lane_bytes, terms.file),
             facts: Mutex::default(),
             clock: terms.clock,
             ids: terms.ids,
@@ -307,8 +311,28 @@ impl Recorder {
         }
     }
 
-    pub(crate) fn drain(&self, read: impl FnMut(&[u8])) {
-        self.lanes.drain(read);
+    pub(crate) fn drain(&self, reader: &mut impl Reader) {
+        self.lanes.drain(reader);
+    }
+
+    /// Says that everything that was drained is safe elsewhere.
+    pub(crate) fn settle_drained(&self) {
+        self.lanes.settle();
+    }
+
+    /// Where what the lanes hold outlives the process, once something was recorded.
+    pub(crate) fn file(&self) -> Option<&Arc<RecordFile>> {
+        self.lanes.file()?.get()
+    }
+
+    /// Whether what the lanes hold is to outlive the process.
+    pub(crate) fn keeps(&self) -> bool {
+        self.lanes.file().is_some()
+    }
+
+    /// Whether records were to outlive the process and the disk had no room for some of them.
+    pub(crate) fn is_not_kept(&self) -> bool {
+        self.lanes.file().is_some_and(|at| at.failed() || at.get().is_some_and(|file| file.unkept_bytes() > 0))
     }
 
     pub(crate) fn take_facts(&self) -> Vec<Fact> {

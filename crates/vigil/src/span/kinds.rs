@@ -182,7 +182,7 @@ pub(crate) fn phase(from: &impl Starts, phase: Phase) -> PhaseSpan {
 /// What calls of a model have at their start.
 #[inline(always)]
 fn model_call<'v>(provider: &'v &str) -> [AttrRef<'v>; 2] {
-    [(attr::GEN_AI_PROVIDER_NAME, (*provider).into()), (attr::GEN_AI_REQUEST_MODEL, TARGET)]
+    [(attr::GEN_AI_REQUEST_MODEL, TARGET), (attr::GEN_AI_PROVIDER_NAME, (*provider).into())]
 }
 
 #[inline(always)]

@@ -178,8 +178,8 @@ fn begin_below<A: Copy, const N: usize>(
 ) -> (u64, u64) {
     if let Some(recorder) = parent.recorder
         && recorder.is_usual()
+        && let Some(span) = ids::random_span_id()
     {
-        let span = ids::random_span_id();
         let fields = StartFields {
             trace: parent.context.trace_id,
             span,

@@ -9,6 +9,7 @@
 //! The slots are written in turn and the newer whole one counts, so a write that was cut short leaves the one
 //! before it. Overwriting needs no new block: a full disk cannot keep segments from being given back.
 
+use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::Path;
@@ -30,8 +31,8 @@ pub(super) struct Place {
 
 /// Who a destination is, over restarts: derived from where it is and with which headers it is reached. Two
 /// projects behind one address are two destinations.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(in crate::deliver) struct DestinationId(pub(in crate::deliver) u64);
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub(crate) struct DestinationId(pub(in crate::deliver) u64);
 
 /// The cursor file of one destination.
 #[derive(Debug)]

@@ -12,6 +12,7 @@ use super::frame::Head;
 use super::owner_only;
 use super::segment::{self, START, Tally};
 use crate::encode::{Batch, Signal};
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -25,8 +26,8 @@ pub(super) const HIDDEN: char = '.';
 const NEVER: Place = Place { segment: u64::MAX, offset: 0 };
 
 /// One destination, as the spool knows it.
-#[derive(Clone, Debug)]
-pub(in crate::deliver) struct Party {
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct Party {
     pub(in crate::deliver) id: DestinationId,
     pub(in crate::deliver) name: String,
     /// By signal index.
@@ -97,6 +98,16 @@ pub(super) struct Gone {
 impl Folder {
     /// Makes the folder of this process in `root`, for `parties`.
     pub(super) fn create(root: &Path, name: &str, parties: &[Party]) -> io::Result<Self> {
+        Self::create_with(root, name, parties, |_| Ok(()))
+    }
+
+    /// Makes a folder in `root`, for `parties`, that has what `fill` puts into it as soon as anybody can see it.
+    pub(super) fn create_with(
+        root: &Path,
+        name: &str,
+        parties: &[Party],
+        fill: impl FnOnce(&mut Self) -> io::Result<()>,
+    ) -> io::Result<Self> {
         super::make_folder(root)?;
         let hidden = root.join(format!("{HIDDEN}{name}"));
         super::make_folder(&hidden)?;
@@ -112,22 +123,21 @@ impl Folder {
                 cursor.persist()?;
                 readers.push(Reader::new(cursor));
             }
-            let path = root.join(name);
-            fs::rename(&hidden, &path)?;
-            let streams = Default::default();
-            let name = name.to_owned();
-            let (unsynced, set_aside) = (Vec::new(), Vec::new());
-            Ok(Self {
-                path,
-                name,
+            let mut folder = Self {
+                path: hidden.clone(),
+                name: name.to_owned(),
                 is_of_this_process: true,
                 lock,
-                streams,
+                streams: Default::default(),
                 readers,
-                unsynced,
+                unsynced: Vec::new(),
                 folder_unsynced: true,
-                set_aside,
-            })
+                set_aside: Vec::new(),
+            };
+            fill(&mut folder)?;
+            folder.path = root.join(name);
+            fs::rename(&hidden, &folder.path)?;
+            Ok(folder)
         })();
         if made.is_err() {
             fs::remove_dir_all(&hidden).ok();

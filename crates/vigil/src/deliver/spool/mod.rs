@@ -6,6 +6,7 @@
 //!     lock                                      locked while somebody has the folder
 //!     traces-0000000001.otlp  logs-….otlp       segments of framed OTLP, one kind of records each
 //!     to-00c0ffee00c0ffee.cursor                how far one destination is
+//!   0001732176000000-4711-9a3f.records  .open  what it recorded and did not assemble yet (`record/file.rs`)
 //!   set-aside/                                  damaged segments, for whoever wants to know
 //!   losses.log                                  what was evicted or damaged
 //! ```
@@ -34,6 +35,7 @@
 mod cursor;
 mod folder;
 mod frame;
+mod leave;
 mod ledger;
 mod segment;
 mod store;
@@ -44,7 +46,8 @@ mod tests;
 
 pub(super) use cursor::DestinationId;
 use folder::LOCK;
-pub(super) use folder::Party;
+pub(crate) use folder::Party;
+pub(crate) use leave::{leave, set_aside_files};
 pub use ledger::SpoolLoss;
 pub(super) use store::{Missing, News, Spool, Ticket};
 pub use survey::{SpoolStatus, SpoolWaiting, spool_batches, spool_status};
@@ -81,7 +84,7 @@ impl SpoolConfig {
 }
 
 /// Makes `path` and what is above it, for its owner alone. Folders that are there stay as they are.
-fn make_folder(path: &Path) -> io::Result<()> {
+pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

@@ -25,6 +25,11 @@ const SEGMENTS_MIN: u64 = 8;
 const ELSEWHERE_AGE_MAX: Duration = Duration::from_secs(10);
 const ELSEWHERE_AGE_MAX_IN_NEED: Duration = Duration::from_secs(1);
 
+/// The bytes a segment has at most in a spool of `max_bytes`.
+pub(super) fn segment_bytes(max_bytes: u64) -> u64 {
+    SEGMENT_BYTES.min(max_bytes / SEGMENTS_MIN).max(1)
+}
+
 /// Records somebody will not get any more.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::deliver) struct Missing {
@@ -88,7 +93,7 @@ impl Spool {
     }
 
     fn segment_bytes(&self) -> u64 {
-        SEGMENT_BYTES.min(self.config.max_bytes / SEGMENTS_MIN).max(1)
+        segment_bytes(self.config.max_bytes)
     }
 
     /// Whether the destination at `party` is delivered to through the spool.

@@ -7,6 +7,7 @@ use super::segment::{self, Found, START};
 use super::store::folders_in;
 use super::{SET_ASIDE, is_unlinked};
 use crate::encode::{Batch, Signal};
+use crate::record::left::record_files_in;
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io;
@@ -38,6 +39,9 @@ pub struct SpoolStatus {
     pub live_processes: usize,
     /// Folders of processes that are gone.
     pub dead_processes: usize,
+    /// Processes that died with records they had not handed on: what is in those is not counted before somebody
+    /// [brought it home](crate::recover_spool).
+    pub unrecovered_processes: usize,
     /// Damaged files that were set aside, by name.
     pub set_aside: Vec<String>,
     /// What the spool lost, as far back as it was written down.
@@ -80,6 +84,9 @@ pub fn spool_status(directory: &Path) -> io::Result<SpoolStatus> {
             }
         }
     }
+    let of_the_dead =
+        |file: &PathBuf| fs::File::open(file).is_ok_and(|file| fs4::FileExt::try_lock_shared(&file).is_ok());
+    status.unrecovered_processes = record_files_in(directory).iter().filter(|file| of_the_dead(file)).count();
     status.waiting = waiting.into_values().collect();
     let aside = fs::read_dir(directory.join(SET_ASIDE)).into_iter().flatten().flatten();
     status.set_aside = aside.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();

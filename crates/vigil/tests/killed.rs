@@ -1,0 +1,308 @@
+//! `kill -9` takes nothing of what was recorded. Children record on several threads and are killed; the next process with
+//! their spool brings everything home.
+#![cfg(unix)]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "helpers of tests fail as tests do, wait, and talk to the test"
+)]
+
+mod support;
+
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::trace::v1::Span;
+use prost::Message;
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use support::{Answer, Server};
+use vigil::{FinishReason, OperatingMode, Provider, Telemetry, ToolStatus, Usage};
+
+const THREADS: usize = 3;
+
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("vigil-killed-{name}.{}", std::process::id()));
+        std::fs::remove_dir_all(&path).ok();
+        Self(path)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).ok();
+    }
+}
+
+fn vacant() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn telemetry(url: &str, spool: &Path) -> Telemetry {
+    vigil::from_env("killed").environment([]).quiet(true).endpoint(url).spool_dir(spool).start()
+}
+
+fn start(test: &str, url: &str, spool: &Path) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--ignored", "--nocapture"])
+        .env("KILLED_URL", url)
+        .env("KILLED_SPOOL", spool)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+fn of_parent() -> Telemetry {
+    let variable = |name: &str| std::env::var(name).unwrap();
+    telemetry(&variable("KILLED_URL"), Path::new(&variable("KILLED_SPOOL")))
+}
+
+/// Kills `child` so long after its first word, and answers with everything it said in whole lines.
+fn kill(mut child: Child, after: Duration) -> Vec<String> {
+    let mut reader = BufReader::new(child.stdout.take().unwrap());
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    while !line.starts_with("said ") {
+        line.clear();
+        assert!(reader.read_line(&mut line).unwrap() > 0, "the child ended before it said anything");
+    }
+    let rest = std::thread::spawn(move || {
+        let mut rest = Vec::new();
+        while let Ok(read) = reader.read_until(b'\n', &mut rest) {
+            if read == 0 {
+                break;
+            }
+        }
+        rest
+    });
+    lines.push(line);
+    std::thread::sleep(after);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let rest = String::from_utf8(rest.join().unwrap()).unwrap();
+    let whole = rest.rfind('\n').map_or("", |end| &rest[..end]);
+    lines.extend(whole.lines().map(str::to_owned));
+    lines.iter().filter_map(|line| Some(line.trim_end().strip_prefix("said ")?.to_owned())).collect()
+}
+
+#[derive(Default)]
+struct Arrived {
+    /// By call id.
+    tools: HashMap<String, Vec<Span>>,
+    others: Vec<Span>,
+    modes: HashMap<String, usize>,
+}
+
+fn text<'a>(span: &'a Span, key: &str) -> Option<&'a str> {
+    let value = span.attributes.iter().find(|attribute| attribute.key == key)?.value.as_ref()?;
+    match value.value.as_ref()? {
+        Value::StringValue(text) => Some(text),
+        _ => None,
+    }
+}
+
+fn number(span: &Span, key: &str) -> Option<i64> {
+    let value = span.attributes.iter().find(|attribute| attribute.key == key)?.value.as_ref()?;
+    match value.value.as_ref()? {
+        Value::IntValue(number) => Some(*number),
+        _ => None,
+    }
+}
+
+fn arrived(server: &Server) -> Arrived {
+    let mut arrived = Arrived::default();
+    for request in server.requests() {
+        if request.path == "/v1/traces" {
+            let request = ExportTraceServiceRequest::decode(&*request.body).unwrap();
+            let scopes = request.resource_spans.into_iter().flat_map(|resource| resource.scope_spans);
+            for span in scopes.flat_map(|scope| scope.spans) {
+                match text(&span, "gen_ai.tool.call.id") {
+                    Some(id) => arrived.tools.entry(id.to_owned()).or_default().push(span),
+                    None => arrived.others.push(span),
+                }
+            }
+        } else if request.path == "/v1/logs" {
+            let request = ExportLogsServiceRequest::decode(&*request.body).unwrap();
+            let scopes = request.resource_logs.into_iter().flat_map(|resource| resource.scope_logs);
+            for event in scopes.flat_map(|scope| scope.log_records) {
+                if event.event_name == "vigil.mode.transition" {
+                    let id = event.span_id.iter().map(|byte| format!("{byte:02x}")).collect();
+                    *arrived.modes.entry(id).or_insert(0) += 1;
+                }
+            }
+        }
+    }
+    arrived
+}
+
+/// Waits until the spool holds nothing any more, and the record files are gone.
+fn until_empty(spool: &Path) {
+    let began = Instant::now();
+    loop {
+        // The files of this process are the next one's.
+        let own = format!("-{}-", std::process::id());
+        let files = std::fs::read_dir(spool).unwrap().map(|entry| entry.unwrap().path());
+        let files: Vec<_> = files.filter(|file| !file.to_string_lossy().contains(&own)).collect();
+        let status = vigil::deliver::spool_status(spool).unwrap();
+        let waiting: u64 = status.waiting.iter().flat_map(|one| one.records).sum();
+        if waiting == 0 && files.is_empty() {
+            return;
+        }
+        assert!(began.elapsed() < Duration::from_secs(20), "{waiting} records wait, files {files:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+#[ignore = "run by the tests below, in a process of its own"]
+fn child_that_records_until_it_is_killed() {
+    let telemetry = of_parent();
+    let agent = telemetry.agent_span("session", "killed");
+    agent.set_attribute("acme.tier", "gold");
+    let _open = agent.tool_span("search", "open");
+    std::thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let agent = &agent;
+            scope.spawn(move || {
+                for count in 0_u64.. {
+                    let mut tool = agent.tool_span("search", &format!("{thread}-{count}"));
+                    tool.record_tool_status(ToolStatus::Ok);
+                    let id = tool.context().span_id;
+                    tool.record_mode_transition(OperatingMode::Execute, OperatingMode::Recover);
+                    let mut chat = agent.chat_span(Provider::ANTHROPIC, "claude-sonnet-4-5");
+                    chat.record_token_usage(Usage::anthropic(10, 1));
+                    chat.record_finish_reason(FinishReason::Stop);
+                    chat.finish();
+                    tool.finish();
+                    let mut out = std::io::stdout().lock();
+                    writeln!(out, "said {thread}-{count} {id}").unwrap();
+                    if count % 512 == 511 {
+                        // Not all of it at once, so that there are moments between rounds too.
+                        drop(out);
+                        std::thread::sleep(Duration::from_millis(count / 512 % 7));
+                    }
+                }
+            });
+        }
+    });
+}
+
+fn killed_after(name: &str, moments: &[u64], dead: bool) {
+    let (mut told, mut twice, mut events_twice) = (0, 0, 0);
+    for moment in moments {
+        let scratch = Scratch::new(&format!("{name}-{moment}"));
+        let port = vacant();
+        let alive = (!dead).then(|| Server::start_at(port, Answer::Ok));
+        let url = format!("http://127.0.0.1:{port}");
+        let child = start("child_that_records_until_it_is_killed", &url, &scratch.0);
+        let said = kill(child, Duration::from_millis(*moment));
+        let server = alive.unwrap_or_else(|| Server::start_at(port, Answer::Ok));
+        let next = telemetry(&server.url(), &scratch.0);
+        next.agent_span("session", "next").finish();
+        until_empty(&scratch.0);
+        assert!(next.deliver_and_shutdown(Duration::from_secs(5)).is_complete());
+        let arrived = arrived(&server);
+        for line in &said {
+            let (call, id) = line.split_once(' ').unwrap();
+            let spans = arrived.tools.get(call).unwrap_or_else(|| panic!("{call} of {} is lost", said.len()));
+            twice += spans.len() - 1;
+            assert_eq!(text(&spans[0], "life.tool.status"), Some("ok"), "{call} has lost its status");
+            let events = arrived.modes.get(id).copied().unwrap_or_else(|| panic!("the event of {call} is lost"));
+            events_twice += events - 1;
+        }
+        told += said.len();
+        let open = &arrived.tools["open"];
+        assert_eq!(open.len(), 1);
+        assert_eq!(text(&open[0], "error.type"), Some("process_lost"));
+        assert!(open[0].end_time_unix_nano >= open[0].start_time_unix_nano);
+        let agents: Vec<_> = arrived.others.iter().filter(|span| span.name == "invoke_agent killed").collect();
+        assert_eq!(agents.len(), 1);
+        assert_eq!(text(agents[0], "error.type"), Some("process_lost"));
+        assert_eq!(text(agents[0], "acme.tier"), Some("gold"));
+        assert_eq!(open[0].parent_span_id, agents[0].span_id);
+        // Sums are of what was recorded, whether it had left before or not.
+        let mut chats: Vec<_> =
+            arrived.others.iter().filter(|span| span.name.starts_with("chat ")).map(|span| &span.span_id).collect();
+        chats.sort();
+        let all = chats.len();
+        chats.dedup();
+        twice += all - chats.len();
+        let finished = arrived
+            .others
+            .iter()
+            .filter(|span| span.name.starts_with("chat ") && text(span, "error.type") != Some("process_lost"));
+        let mut finished: Vec<_> = finished.map(|span| &span.span_id).collect();
+        finished.sort();
+        finished.dedup();
+        let summed = number(agents[0], "vigil.usage.output_tokens").unwrap_or(0);
+        assert_eq!(summed, finished.len() as i64, "one output token a chat");
+    }
+    println!("{name}: {told} calls had returned, 0 lost, {twice} spans and {events_twice} events twice");
+    // At least once; twice is what was between two instructions.
+    assert!(twice as f64 <= told as f64 * 0.001, "{twice} of {told} twice");
+}
+
+#[test]
+fn kill_9_takes_nothing_that_was_recorded_when_the_collector_is_dead() {
+    killed_after("dead", &[3, 140, 330, 1250], true);
+}
+
+#[test]
+fn kill_9_takes_nothing_that_was_recorded_when_the_collector_lives() {
+    killed_after("alive", &[0, 110, 260, 1400], false);
+}
+
+#[test]
+#[ignore = "run by the test below, in a process of its own"]
+fn child_that_forks() {
+    let telemetry = of_parent();
+    let agent = telemetry.agent_span("session", "killed");
+    agent.tool_span("search", "before").finish();
+    #[expect(unsafe_code, reason = "the standard library has no fork that goes on in the child")]
+    // SAFETY: the child calls what telemetry promises to survive a fork, and then ends at once.
+    let child = unsafe { libc::fork() };
+    assert!(child >= 0);
+    if child == 0 {
+        for count in 0..10_000 {
+            agent.tool_span("search", &format!("child-{count}")).finish();
+        }
+        #[expect(unsafe_code, reason = "without the destructors that are the parent's business")]
+        // SAFETY: it does not return.
+        unsafe {
+            libc::_exit(0)
+        }
+    }
+    for count in 0..10_000 {
+        agent.tool_span("search", &format!("0-{count}")).finish();
+    }
+    println!("said done");
+    std::thread::sleep(Duration::from_secs(60));
+}
+
+#[test]
+fn a_fork_does_not_write_into_its_parents_record_file() {
+    let scratch = Scratch::new("fork");
+    let port = vacant();
+    let child = start("child_that_forks", &format!("http://127.0.0.1:{port}"), &scratch.0);
+    kill(child, Duration::ZERO);
+    let server = Server::start_at(port, Answer::Ok);
+    let next = telemetry(&server.url(), &scratch.0);
+    next.agent_span("session", "next").finish();
+    until_empty(&scratch.0);
+    assert!(next.deliver_and_shutdown(Duration::from_secs(5)).is_complete());
+    let arrived = arrived(&server);
+    for count in 0..10_000 {
+        assert_eq!(arrived.tools.get(&format!("0-{count}")).map(Vec::len), Some(1), "call {count}");
+    }
+    assert!(!arrived.tools.keys().any(|call| call.starts_with("child-")));
+}
