@@ -221,7 +221,7 @@ fn fetch_for_writing(place: *const u8) {
     #[cfg(all(target_arch = "x86_64", not(any(miri, vigil_loom))))]
     // SAFETY: a hint that touches no memory and takes any address; a processor that does not know it does nothing.
     unsafe {
-        std::arch::asm!("prefetchw [{}]", in(reg) place, options(nomem, nostack, preserves_flags));
+        std::arch::asm!("prefetchw [{}]", in(reg) place, options(readonly, nostack, preserves_flags));
     }
     #[cfg(not(all(target_arch = "x86_64", not(any(miri, vigil_loom)))))]
     let _ = place;
