@@ -101,7 +101,7 @@ fn of_recording(figures: &mut Vec<Figure>, recording: &[Measured]) {
         let value = ratio(cpu("vigil", shape, THREADS), cpu("vigil", shape, 1));
         push(format!("on, {shape}: {THREADS} threads against 1"), Limit::AtMost(1.5), "×", value);
     }
-    for name in ["vigil-off", "vigil"] {
+    for name in ["vigil-off", "vigil", "vigil-spool"] {
         for shape in Shape::ALL {
             let value = cost(name, shape, 1).map(|cost| cost.allocations.median);
             push(format!("{name}, {shape}: allocations a span"), Limit::AtMost(0.0), "", value);
@@ -111,7 +111,7 @@ fn of_recording(figures: &mut Vec<Figure>, recording: &[Measured]) {
         let value = ratio(process_cpu("tracing-json", shape), process_cpu("vigil-json", shape));
         push(format!("JSON log, {shape}: cheaper than tracing's, whole process"), Limit::AtLeast(10.0), "×", value);
     }
-    for name in ["vigil", "vigil-json"] {
+    for name in ["vigil", "vigil-spool", "vigil-json"] {
         let measured = recording.iter().find(|measured| measured.name == name);
         let lost = measured.and_then(|measured| measured.account.lost());
         push(format!("{name}: spans lost while measuring"), Limit::AtMost(0.0), "", lost.map(|lost| lost as f64));

@@ -182,6 +182,17 @@ impl Clock {
         self.anchor().unix(ticks)
     }
 
+    /// The reading that stands for `time`, by how long ago it is: a time that was just taken is a reading that was just
+    /// taken. Not before the clock was made where there is no processor's counter.
+    pub(crate) fn ticks_at(&self, time: SystemTime) -> Ticks {
+        let (now, wall) = (self.ticks().0, wall());
+        let anchor = self.anchor();
+        Ticks(match wall.duration_since(time) {
+            Ok(ago) => now.saturating_sub(anchor.ticks_in(ago)),
+            Err(ahead) => now.saturating_add(anchor.ticks_in(ahead.duration())),
+        })
+    }
+
     /// The time now.
     pub(crate) fn now(&self) -> UnixNanos {
         self.unix(self.ticks())
@@ -256,6 +267,11 @@ impl Anchor {
     pub(crate) fn between(&self, earlier: Ticks, later: Ticks) -> Duration {
         let (start, end) = self.unix_range(earlier, later);
         start.until(end)
+    }
+
+    /// How many ticks `time` takes.
+    fn ticks_in(&self, time: Duration) -> u64 {
+        u64::try_from((time.as_nanos() << 32) / u128::from(self.rate.max(1))).unwrap_or(u64::MAX)
     }
 
     /// The time `ticks` stands for.

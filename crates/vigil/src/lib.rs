@@ -55,7 +55,9 @@ pub mod budget;
 mod clock;
 pub mod deliver;
 pub mod encode;
+mod ending;
 pub mod gateway;
+mod host;
 mod ids;
 #[cfg(feature = "tracing")]
 pub mod interop;
@@ -76,6 +78,7 @@ pub mod vitals;
 pub use assemble::recover::recover_spool;
 pub use budget::{Admission, Budget, BudgetRefusal, ChatAdmission};
 pub use deliver::Protocol;
+pub use host::{CurrentSpan, Host, HostContext, HostEvent, HostKind, HostSpan, HostStart};
 pub use receipt::Receipt;
 pub use settings::{LogFormat, VARIABLES, Variable};
 pub use span::{
@@ -97,7 +100,8 @@ pub use vigil_core::id::{SpanContext, SpanId, TraceId};
 pub use vigil_core::usage::Usage;
 pub use vigil_core::vocab::{
     BudgetKind, CapabilityError, CircuitState, Decision, EconomicMode, ErrorType, EvaluationTiming, FinishReason,
-    Health, McpMethod, OperatingMode, Operation, Originator, Phase, Provider, RiskLevel, ToolStatus, ToolType,
+    Health, McpMethod, OperatingMode, Operation, Originator, Phase, Provider, RiskLevel, Severity, ToolStatus,
+    ToolType,
 };
 
 /// The code in the README compiles.

@@ -19,7 +19,6 @@ pub(crate) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Res
 
 /// Whether this thread is Vigil's own: what happens there is never recorded, or telemetry about telemetry
 /// would never end.
-#[cfg(feature = "tracing")]
 pub(crate) fn is_own_thread() -> bool {
     IS_OWN.try_with(Cell::get).unwrap_or(false) || crate::deliver::is_delivery_thread()
 }

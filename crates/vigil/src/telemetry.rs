@@ -10,6 +10,8 @@ use crate::deliver::{
     SignalConfig, SpoolConfig, Target, Tls, spool_parties,
 };
 use crate::encode::{Resource, Signal};
+use crate::ending::{self, Answer, Cause, Settlement};
+use crate::host::Host;
 use crate::ids::IdSource;
 use crate::log::{CallLines, Log, Writer};
 use crate::receipt::Receipt;
@@ -24,10 +26,11 @@ use crate::vitals::{Seen, Tracker, Vitals};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use std::collections::HashMap;
 use std::io::{IsTerminal, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use vigil_core::fact::{Fact, Value};
 use vigil_core::id::{SpanContext, TraceId};
 use vigil_core::throttle::{Throttle, Told};
@@ -64,6 +67,7 @@ pub fn from_env(service_name: impl Into<String>) -> Builder {
         buffer_bytes: LANE_BYTES_DEFAULT,
         quiet: false,
         replay: None,
+        receipt_to: None,
     }
 }
 
@@ -109,7 +113,11 @@ pub struct Builder {
     buffer_bytes: usize,
     quiet: bool,
     replay: Option<ReplayTelemetry>,
+    receipt_to: Option<ReceiptTo>,
 }
+
+/// Who is told the receipt.
+type ReceiptTo = Box<dyn FnOnce(&Receipt) + Send>;
 
 impl std::fmt::Debug for Builder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -191,6 +199,12 @@ impl Builder {
         self
     }
 
+    /// Also writes what LangSmith filters runs and groups threads by, as `VIGIL_LANGSMITH_ENRICHMENT`. Defaults to no.
+    pub fn langsmith_enrichment(mut self, enrich: bool) -> Self {
+        self.overrides.langsmith = Some(enrich);
+        self
+    }
+
     /// How long finished work waits for company before it is sent. Defaults to 1 second.
     pub fn schedule_delay(mut self, delay: Duration) -> Self {
         self.overrides.schedule_delay = Some(delay);
@@ -241,6 +255,33 @@ impl Builder {
     /// [`SHUTDOWN_DEADLINE_DEFAULT`].
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
         self.overrides.shutdown_timeout = Some(timeout);
+        self
+    }
+
+    /// Whether SIGTERM, SIGINT and SIGHUP end telemetry, within the [shutdown timeout](Self::shutdown_timeout), before
+    /// the process dies of them; as `VIGIL_HANDLE_SIGNALS`. Its parent sees the same as without. One that has a handler
+    /// when telemetry starts, or is ignored, is left alone. For programs that do not handle these signals themselves.
+    /// Defaults to no.
+    pub fn handle_signals(mut self, handle: bool) -> Self {
+        self.overrides.handle_signals = Some(handle);
+        self
+    }
+
+    /// Whether a panic is told as such, as `VIGIL_HANDLE_PANICS`: spans that it unwinds end as failed with `error.type`
+    /// = `panic` instead of as cancelled, and when it ends the process, what was recorded is delivered or spooled first
+    /// and what is open is closed likewise, also where the program is built to abort on a panic. The hook that was there
+    /// runs after ours. The message is free text, recorded only where [content](Self::capture_content) is. Defaults to
+    /// no.
+    pub fn handle_panics(mut self, handle: bool) -> Self {
+        self.overrides.handle_panics = Some(handle);
+        self
+    }
+
+    /// Who is told the receipt when telemetry ends, whatever ends it: a shutdown, the last clone dropped,
+    /// [`vigil::exit`](crate::exit()), a signal or a panic that is handled. Called once, on the thread that ends it; not
+    /// where telemetry is off, nor in a fork.
+    pub fn receipt_to(mut self, told: impl FnOnce(&Receipt) + Send + 'static) -> Self {
+        self.receipt_to = Some(Box::new(told));
         self
     }
 
@@ -383,21 +424,24 @@ impl Builder {
             }
         };
         recorder.attach(thread);
-        Telemetry {
-            inner: Arc::new(Inner {
-                recorder: Some(recorder),
-                mailbox,
-                parent: settings.parent,
-                destinations: names,
-                warnings,
-                spool: spool_directory,
-                shutdown_timeout: settings.shutdown_timeout,
-                process: std::process::id(),
-                ended: Mutex::new(None),
-                seen,
-                budget: ArcSwapOption::default(),
-            }),
-        }
+        let inner = Arc::new(Inner {
+            recorder: Some(recorder),
+            mailbox,
+            parent: settings.parent,
+            destinations: names,
+            warnings,
+            spool: spool_directory,
+            shutdown_timeout: settings.shutdown_timeout,
+            handles_signals: settings.handle_signals,
+            handles_panics: settings.handle_panics,
+            process: std::process::id(),
+            settlement: Arc::default(),
+            receipt_to: Mutex::new(self.receipt_to),
+            seen,
+            budget: ArcSwapOption::default(),
+        });
+        ending::watch(&inner, &|text| notice(Level::Warn, text));
+        Telemetry { inner }
     }
 
     fn destinations(&mut self, settings: &Settings, notice: &dyn Fn(&str)) -> Vec<DestinationConfig> {
@@ -546,17 +590,20 @@ pub struct Telemetry {
     inner: Arc<Inner>,
 }
 
-struct Inner {
+pub(crate) struct Inner {
     recorder: Option<&'static Recorder>,
     mailbox: Mailbox,
     parent: Option<RemoteParent>,
     destinations: Vec<String>,
     warnings: Vec<String>,
     spool: Option<PathBuf>,
-    shutdown_timeout: Duration,
+    pub(crate) shutdown_timeout: Duration,
+    pub(crate) handles_signals: bool,
+    pub(crate) handles_panics: bool,
     /// Which process the threads belong to.
     process: u32,
-    ended: Mutex<Option<Receipt>>,
+    settlement: Arc<Settlement>,
+    receipt_to: Mutex<Option<ReceiptTo>>,
     /// What the assembler saw.
     seen: Arc<ArcSwap<Seen>>,
     /// The budget the vitals tell of.
@@ -572,32 +619,61 @@ impl std::fmt::Debug for Inner {
     }
 }
 
+/// What the receipt may take after the deadline, which delivery keeps by itself: 90 ms.
+const GRACE: Duration = Duration::from_millis(90);
+
 impl Inner {
+    pub(crate) fn recorder(&self) -> Option<&'static Recorder> {
+        self.recorder
+    }
+
     fn shutdown(&self, deadline: Duration, wait: bool) -> Receipt {
-        let Some(recorder) = self.recorder else { return Receipt::default() };
-        if self.process != std::process::id() {
-            // A fork has none of the threads: nobody would answer.
-            return Receipt { timed_out: true, ..Receipt::default() };
+        let by_panic = self.handles_panics && std::thread::panicking();
+        let cause = if by_panic { Cause::Panic } else { Cause::Asked };
+        let until = monotonic() + deadline.min(FAR_AWAY);
+        let first = self.begin_end(until, wait, cause);
+        self.await_end(until, first)
+    }
+
+    /// A fork has none of the threads: nobody would answer.
+    fn is_forked(&self) -> bool {
+        self.process != std::process::id()
+    }
+
+    /// Has telemetry end by `until`, and answers whether that was not under way already.
+    pub(crate) fn begin_end(&self, until: Instant, wait: bool, cause: Cause) -> bool {
+        let Some(recorder) = self.recorder.filter(|_| !self.is_forked()) else { return false };
+        if !self.settlement.begin() {
+            return false;
         }
-        let deadline = deadline.min(FAR_AWAY);
-        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(receipt) = &*ended {
-            return receipt.clone();
-        }
-        let until = monotonic() + deadline;
-        let (reply, answer) = channel();
-        self.mailbox.send(Command::Shutdown { deadline: until, wait, reply });
+        let answer = Answer(Arc::clone(&self.settlement));
+        self.mailbox.send(Command::Shutdown { deadline: until, wait, cause, answer });
         recorder.wake();
-        // Delivery keeps the deadline itself; the grace is for its last word.
-        let grace = Duration::from_millis(90);
-        let receipt =
-            answer.recv_timeout(deadline + grace).unwrap_or(Receipt { timed_out: true, ..Receipt::default() });
+        true
+    }
+
+    /// Waits for the end until then. `first` is whether it was begun by the caller, who has the last word.
+    pub(crate) fn await_end(&self, until: Instant, first: bool) -> Receipt {
+        let Some(recorder) = self.recorder else { return Receipt::default() };
+        let none = Receipt { timed_out: true, ..Receipt::default() };
+        if self.is_forked() {
+            return none;
+        }
+        let receipt = self.settlement.wait((until + GRACE).saturating_duration_since(monotonic()));
+        if !first {
+            return receipt.unwrap_or(none);
+        }
         recorder.close();
+        let receipt = receipt.unwrap_or(none);
         // What was not assembled in time is left for the next process where it can be.
         if !(receipt.timed_out && recorder.keeps()) {
             recorder.abandon();
         }
-        *ended = Some(receipt.clone());
+        let receipt = self.settlement.settle(receipt);
+        if let Some(told) = self.receipt_to.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            // A panic of theirs is not to become one of ours, least of all while another is unwinding.
+            drop(catch_unwind(AssertUnwindSafe(|| told(&receipt))));
+        }
         receipt
     }
 }
@@ -621,8 +697,11 @@ impl Telemetry {
                 warnings,
                 spool: None,
                 shutdown_timeout: SHUTDOWN_DEADLINE_DEFAULT,
+                handles_signals: false,
+                handles_panics: false,
                 process: std::process::id(),
-                ended: Mutex::new(None),
+                settlement: Arc::default(),
+                receipt_to: Mutex::default(),
                 seen: Arc::default(),
                 budget: ArcSwapOption::default(),
             }),
@@ -642,6 +721,11 @@ impl Telemetry {
             Some(given) => Parent { context: Some(given.context), sampled: Some(given.sampled), remote: true },
             None => Parent::default(),
         }
+    }
+
+    /// The way of spans made with another tracing API into these traces; see [`Host`].
+    pub fn host(&self) -> Host {
+        Host::new(self.inner.recorder, self.root_parent())
     }
 
     pub(crate) fn recorder(&self) -> Option<&'static Recorder> {
@@ -715,7 +799,7 @@ impl Telemetry {
     /// Waits until everything recorded before this call was assembled, at most `deadline`, and answers whether it
     /// was. For programs that record from disk and can go slower; delivery is not waited for.
     pub fn wait_assembled(&self, deadline: Duration) -> bool {
-        let Some(recorder) = self.inner.recorder.filter(|_| self.inner.process == std::process::id()) else {
+        let Some(recorder) = self.inner.recorder.filter(|_| !self.inner.is_forked()) else {
             return true;
         };
         let (reply, answer) = channel();
@@ -728,25 +812,24 @@ impl Telemetry {
     /// Answers whether it was. Rarely needed: finished work is sent within a second by itself.
     pub fn flush(&self, deadline: Duration) -> bool {
         let Some(recorder) = self.inner.recorder else { return true };
-        if self.inner.process != std::process::id() {
+        if self.inner.is_forked() {
             return false;
         }
         // After the shutdown nobody is left to answer, and nothing is left to send.
-        if let Ok(ended) = self.inner.ended.try_lock()
-            && let Some(receipt) = &*ended
-        {
+        if let Some(receipt) = self.inner.settlement.receipt() {
             return receipt.is_complete();
         }
         let deadline = deadline.min(FAR_AWAY);
         let (reply, answer) = channel();
         self.inner.mailbox.send(Command::Flush { deadline: monotonic() + deadline, reply });
         recorder.wake();
-        answer.recv_timeout(deadline + Duration::from_millis(90)).unwrap_or(false)
+        answer.recv_timeout(deadline + GRACE).unwrap_or(false)
     }
 
     /// Ends telemetry: closes what is open (as cancelled), delivers, and answers with the account. One deadline
-    /// holds for every signal and destination, within 100 ms; with a spool nothing is waited for that is in it. Handles that still live record nothing from then
-    /// on. A second call answers with the same receipt.
+    /// holds for every signal and destination, within 100 ms; with a spool nothing is waited for that is in it. Handles
+    /// that still live record nothing from then on. A second call answers with the same receipt, or, while the first is
+    /// under way and its own deadline is over, with none.
     pub fn shutdown(&self, deadline: Duration) -> Receipt {
         self.inner.shutdown(deadline, false)
     }

@@ -140,6 +140,50 @@ fn l7_c8_a_run_arrives_as_standard_otlp_with_parents_kinds_and_tokens() {
     assert!(header("user-agent").unwrap().starts_with("Vigil/"));
 }
 
+/// The attributes of every span that arrived, by the span's name.
+fn arrived_attributes(server: &Server) -> HashMap<String, HashMap<String, Value>> {
+    let bodies = server.bodies("/v1/traces");
+    let requests = bodies.iter().filter_map(|body| ExportTraceServiceRequest::decode(&body[..]).ok());
+    let scopes = requests.flat_map(|request| request.resource_spans).flat_map(|resource| resource.scope_spans);
+    let attributes = |span: opentelemetry_proto::tonic::trace::v1::Span| {
+        let all = span.attributes.into_iter().filter_map(|one| Some((one.key, one.value?.value?)));
+        (span.name, all.collect())
+    };
+    scopes.flat_map(|scope| scope.spans).map(attributes).collect()
+}
+
+#[test]
+fn l7_l9_langsmith_gets_its_metadata_and_threads_where_asked_for_and_no_content_in_them() {
+    for (enrichment, there) in [("true", true), ("false", false)] {
+        let server = Server::start(Answer::Ok);
+        let telemetry = builder(&[
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", &server.url()),
+            ("VIGIL_LANGSMITH_ENRICHMENT", enrichment),
+            ("VIGIL_CAPTURE_CONTENT", "true"),
+        ])
+        .start();
+        let agent = telemetry.agent_span("session-1", "tester");
+        let mut chat = agent.chat_span(Provider::OPENAI, "gpt-5");
+        chat.record_content(vigil::Content::InputMessages, || "c4n4ry".to_owned());
+        chat.record_token_usage(Usage::openai(10, 20));
+        chat.finish();
+        agent.finish();
+        assert!(telemetry.shutdown(Duration::from_secs(5)).is_complete());
+        let spans = arrived_attributes(&server);
+        let chat = &spans["chat gpt-5"];
+        let text = |text: &str| there.then(|| Value::StringValue(text.to_owned()));
+        assert_eq!(chat.get("session.id").cloned(), text("session-1"));
+        assert_eq!(chat.get("langsmith.metadata.thread_id").cloned(), text("session-1"));
+        assert_eq!(chat.get("langsmith.metadata.agent_name").cloned(), text("tester"));
+        assert_eq!(chat.get("langsmith.metadata.request_model").cloned(), text("gpt-5"));
+        let tokens = chat.get("langsmith.metadata.usage_output_tokens").cloned();
+        assert_eq!(tokens, there.then_some(Value::IntValue(20)));
+        assert!(chat.contains_key("gen_ai.input.messages"), "where content belongs it is");
+        let copies = chat.iter().filter(|(name, _)| name.starts_with("langsmith."));
+        assert!(copies.into_iter().all(|(_, value)| !format!("{value:?}").contains("c4n4ry")));
+    }
+}
+
 #[test]
 fn l6_without_an_endpoint_there_is_the_log_and_nothing_else() {
     let telemetry = builder(&[("VIGIL_LOG_FORMAT", "off")]).start();

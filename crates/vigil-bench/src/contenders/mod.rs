@@ -45,6 +45,7 @@ pub(crate) const ALL: &[Entry] = &[
     Entry { name: "vigil-off", title: "vigil, off", set_up: vigil::off },
     Entry { name: "tracing-off", title: "tracing, no subscriber", set_up: tracing_off::set_up },
     Entry { name: "vigil", title: "vigil, on, to memory", set_up: vigil::on },
+    Entry { name: "vigil-spool", title: "vigil, on, through a spool, kill-proof", set_up: vigil::spool },
     Entry { name: "fastrace", title: "fastrace, local span under a root", set_up: fastrace::set_up },
     Entry { name: "sdk", title: "OpenTelemetry SDK, batch, null exporter", set_up: sdk::set_up },
     Entry { name: "bridge-lean", title: "tracing-opentelemetry, extras off", set_up: bridge::lean },

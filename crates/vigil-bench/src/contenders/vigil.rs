@@ -1,7 +1,9 @@
 //! Vigil, used as its user would: children of an agent's handle, typed calls, `finish`.
 
 use super::Contender;
+use crate::sink::Sink;
 use crate::workload::{Shape, capability, chat};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use vigil::deliver::{DestinationConfig, MemoryDestination, Target};
@@ -14,6 +16,8 @@ struct Vigil {
     agent: AgentSpan,
     memory: MemoryDestination,
     on: bool,
+    /// Where it is delivered, and the folder of the spool, where there is one.
+    spool: Option<(Sink, PathBuf)>,
 }
 
 pub(super) fn off() -> Arc<dyn Contender> {
@@ -39,7 +43,20 @@ fn set_up(builder: vigil::Builder, deliver: bool) -> Arc<dyn Contender> {
     };
     let telemetry = builder.start();
     let agent = telemetry.agent_span("session", "bench");
-    Arc::new(Vigil { on: telemetry.is_on(), telemetry, agent, memory })
+    Arc::new(Vigil { on: telemetry.is_on(), telemetry, agent, memory, spool: None })
+}
+
+/// On, with a spool: lanes are in a file that survives the process, and batches are on the disk before they go to a
+/// sink on the loopback, in the same process.
+pub(super) fn spool() -> Arc<dyn Contender> {
+    let folder = std::env::temp_dir().join(format!("vigil-bench-spool-{}", std::process::id()));
+    let sink = Sink::start(false);
+    let endpoint = sink.as_ref().map(Sink::endpoint).unwrap_or_default();
+    let builder = vigil::from_env("bench").environment([]).log_format(LogFormat::Off);
+    let telemetry = builder.endpoint(endpoint).spool_dir(&folder).start();
+    let agent = telemetry.agent_span("session", "bench");
+    let spool = sink.ok().map(|sink| (sink, folder));
+    Arc::new(Vigil { on: telemetry.is_on(), telemetry, agent, memory: MemoryDestination::new(), spool })
 }
 
 impl Contender for Vigil {
@@ -56,7 +73,10 @@ impl Contender for Vigil {
     }
 
     fn finish(&self) -> Option<u64> {
-        let receipt = self.telemetry.shutdown(DEADLINE);
+        let receipt = self.telemetry.deliver_and_shutdown(DEADLINE);
+        if let Some((_, folder)) = &self.spool {
+            std::fs::remove_dir_all(folder).ok();
+        }
         // The shutdown ends the agent's span too; it is not one of those that are counted.
         self.on.then(|| receipt.traces.delivered.saturating_sub(1))
     }

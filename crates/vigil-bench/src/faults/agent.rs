@@ -20,7 +20,7 @@ pub(crate) struct Job {
     /// What it waits for delivery before it ends.
     pub(crate) flush_ms: u64,
     pub(crate) deadline_ms: u64,
-    /// Says the number of every span that ended.
+    /// Says the number of every span whose end has returned, and leaves an agent's span and a tool's open.
     pub(crate) tell: bool,
 }
 
@@ -64,7 +64,16 @@ pub(crate) struct Agent(Child);
 
 impl Agent {
     pub(crate) fn start(job: &Job) -> Result<Self, Box<dyn Error>> {
-        let mut command = Command::new(std::env::current_exe()?);
+        Self::run(Command::new(std::env::current_exe()?), job)
+    }
+
+    /// Starts it by another program, which takes a command as its last arguments.
+    pub(crate) fn start_under(mut program: Command, job: &Job) -> Result<Self, Box<dyn Error>> {
+        program.arg(std::env::current_exe()?);
+        Self::run(program, job)
+    }
+
+    fn run(mut command: Command, job: &Job) -> Result<Self, Box<dyn Error>> {
         command.args(["faults-agent", &serde_json::to_string(job)?]).stdin(Stdio::null()).stdout(Stdio::piped());
         for (name, _) in std::env::vars_os() {
             let name_bytes = name.as_encoded_bytes();
@@ -111,6 +120,11 @@ pub(crate) fn serve(job: &str) -> Result<(), Box<dyn Error>> {
         builder = builder.spool_dir(spool);
     }
     let telemetry = builder.start();
+    let open = job.tell.then(|| {
+        let agent = telemetry.agent_span("session", "faults");
+        let tool = agent.tool_span("search", "open");
+        (agent, tool)
+    });
     let mut times = Vec::with_capacity(usize::try_from(job.spans.min(1 << 20))?);
     let began = Instant::now();
     for number in 0..job.spans {
@@ -128,9 +142,10 @@ pub(crate) fn serve(job: &str) -> Result<(), Box<dyn Error>> {
             times.push(before.elapsed().as_nanos() as u64);
         }
         if job.tell {
-            process::say(&(number, began.elapsed().as_millis() as u64))?;
+            process::say(&(number,))?;
         }
     }
+    drop(open);
     if job.flush_ms > 0 {
         telemetry.flush(Duration::from_millis(job.flush_ms));
     }

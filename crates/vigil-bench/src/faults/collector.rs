@@ -1,6 +1,7 @@
 //! A collector that fails in every way there is, and counts what it took.
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use prost::Message;
 use std::collections::HashMap;
@@ -43,6 +44,8 @@ impl Behaviour {
 pub(crate) struct Taken {
     /// How often each span came, by the number its agent gave it.
     pub(crate) spans: HashMap<u64, u32>,
+    /// Spans that were closed because their process was gone.
+    pub(crate) process_lost: u64,
     /// Requests whose first span began before the first span of the one before.
     pub(crate) out_of_order: u64,
     last_begin: u64,
@@ -57,6 +60,12 @@ impl Taken {
         let mut first = None;
         for span in spans {
             first.get_or_insert(span.start_time_unix_nano);
+            let is_lost = |attribute: &KeyValue| {
+                let lost = Value::StringValue(vigil::ErrorType::PROCESS_LOST.as_str().to_owned());
+                attribute.key == vigil::contract::attr::ERROR_TYPE.name()
+                    && attribute.value.as_ref().and_then(|value| value.value.as_ref()) == Some(&lost)
+            };
+            self.process_lost += u64::from(span.attributes.iter().any(is_lost));
             let number = span
                 .attributes
                 .iter()

@@ -442,7 +442,7 @@ spans! {
     /// A span of the host program's own instrumentation that joined Vigil's trace.
     Host = "host", "{target}", Lead::Target, Internal, Source::Vigil,
     required: &[],
-    attributes: &[VIGIL_HOST_TARGET, VIGIL_HOST_LEVEL, VIGIL_HOST_FIELDS];
+    attributes: &[VIGIL_HOST_TARGET, VIGIL_HOST_LEVEL, VIGIL_HOST_KIND, VIGIL_HOST_FIELDS];
 }
 
 indexed!(SpanKind, SpanDef, id);

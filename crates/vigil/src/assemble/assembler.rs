@@ -12,6 +12,7 @@ use super::series::Series;
 use super::{complete, derive, privacy};
 use crate::clock::{Anchor, monotonic};
 use crate::deliver::{DestinationReceipt, Diagnostic, Diagnostics, LossReason, tell};
+use crate::ending::{Answer, Cause};
 use crate::receipt::Receipt;
 use crate::record::file::KEYS;
 use crate::record::format::{Record, read};
@@ -26,7 +27,7 @@ use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use vigil_core::contract::{EventKind, attr};
-use vigil_core::fact::{Attributes, EventData, EventRecord, Fact, Outcome, SpanData, SpanStart, UnixNanos};
+use vigil_core::fact::{Attributes, EventData, EventRecord, Fact, SpanData, SpanStart, UnixNanos};
 use vigil_core::id::{SpanContext, SpanId};
 use vigil_core::vocab::{Originator, Severity};
 
@@ -45,11 +46,11 @@ const LOSS_INTERVAL: Duration = Duration::from_secs(10);
 pub(crate) enum Command {
     /// Assemble everything recorded before this.
     Assemble { reply: Sender<()> },
-    /// Send everything recorded before this, and wait for delivery until the deadline.
+    /// Send everything recorded before this; the reply comes when it was delivered, or at the deadline.
     Flush { deadline: Instant, reply: Sender<bool> },
     /// Close what is open, send everything, and answer with the receipt by the deadline. What is in a spool is waited
     /// for when `wait` says so.
-    Shutdown { deadline: Instant, wait: bool, reply: Sender<Receipt> },
+    Shutdown { deadline: Instant, wait: bool, cause: Cause, answer: Answer },
 }
 
 /// How the rest of the crate talks to the assembler.
@@ -156,12 +157,9 @@ impl Assembler {
                         self.round();
                         reply.send(()).ok();
                     }
-                    Command::Flush { deadline, reply } => {
-                        // The caller may have stopped waiting.
-                        reply.send(self.flush(deadline)).ok();
-                    }
-                    Command::Shutdown { deadline, wait, reply } => {
-                        reply.send(self.shutdown(deadline, wait)).ok();
+                    Command::Flush { deadline, reply } => self.flush(deadline, reply),
+                    Command::Shutdown { deadline, wait, cause, answer } => {
+                        answer.settle(self.shutdown(deadline, wait, cause));
                         return;
                     }
                 }
@@ -440,22 +438,30 @@ impl Assembler {
         deadline.saturating_duration_since(monotonic())
     }
 
-    fn flush(&mut self, deadline: Instant) -> bool {
+    /// Delivery is not waited for here: the end may come meanwhile, and has a deadline of its own.
+    fn flush(&mut self, deadline: Instant, reply: Sender<bool>) {
         self.round();
         self.round();
         let now = self.recorder.clock.now();
         let left = self.send_all(now, deadline);
-        self.outputs.delivery().is_none_or(|delivery| delivery.flush(left))
+        // The caller may have stopped waiting.
+        let reply = move |done| {
+            reply.send(done).ok();
+        };
+        match self.outputs.delivery() {
+            Some(delivery) => delivery.flush_then(left, reply),
+            None => reply(true),
+        }
     }
 
-    fn shutdown(&mut self, deadline: Instant, wait: bool) -> Receipt {
+    fn shutdown(&mut self, deadline: Instant, wait: bool, cause: Cause) -> Receipt {
         self.recorder.close();
         self.round();
         self.round();
         let anchor = self.recorder.clock.anchor();
         let ticks = self.recorder.clock.ticks();
         let now = anchor.unix(ticks);
-        for span in self.joiner.close_open(ticks, &Outcome::Cancelled) {
+        for span in self.joiner.close_open(ticks, &cause.outcome()) {
             self.finish(span, anchor, now);
         }
         self.tell_loss(now, true);

@@ -171,7 +171,7 @@ pub(crate) fn restore(path: &Path, joiner: &mut Joiner) -> io::Result<u64> {
             WAITING => {
                 if let Some((record, _)) = crate::record::format::read(body) {
                     // Its start was not seen before, so nothing can be finished by it.
-                    drop(joiner.apply(record, body));
+                    let _noted = joiner.apply(record, body);
                 }
             }
             SUMMED => summed = body.try_into().map_or(summed, u64::from_le_bytes),
@@ -215,7 +215,7 @@ fn put(out: &mut Vec<u8>, open: &Carried<'_>) {
             Outcome::Cancelled => (*end, 2, None),
         },
     };
-    let flags = u8::from(open.sampled) * SAMPLED | u8::from(open.rooted) * ROOTED;
+    let flags = (u8::from(open.sampled) * SAMPLED) | (u8::from(open.rooted) * ROOTED);
     out.extend_from_slice(&[open.kind.index(), flags, outcome, 0]);
     out.extend_from_slice(&open.retries.to_le_bytes());
     out.extend_from_slice(&open.start.0.to_le_bytes());

@@ -129,5 +129,5 @@ fn a_file_most_of_which_is_of_no_use_is_rewritten() {
     assert!(length < 2 * REWRITE_BYTES, "{length} bytes");
     let mut other = Joiner::carrying();
     restore(&scratch.open(), &mut other).unwrap();
-    assert!(everything(&mut other).len() >= 1);
+    assert!(!everything(&mut other).is_empty());
 }

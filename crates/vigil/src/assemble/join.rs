@@ -294,7 +294,7 @@ impl Joiner {
                 rooted: one.rooted,
                 retries: one.retries,
                 start: one.start,
-                ended: one.ended.then(|| (one.end, Cow::Borrowed(&one.outcome))),
+                ended: one.ended.then_some((one.end, Cow::Borrowed(&one.outcome))),
                 records: Cow::Borrowed(&one.records),
                 target: one.target,
                 rollup: one.rollup.as_deref().map(Cow::Borrowed),
@@ -553,6 +553,9 @@ impl Open {
             set.set_absent(attr::GEN_AI_AGENT_NAME, names.agent.as_deref());
             set.set_absent(attr::LIFE_SESSION_ID, names.session.as_deref());
             set.set_absent(attr::GEN_AI_CONVERSATION_ID, names.conversation.as_deref());
+        }
+        if span.kind == SpanKind::Host {
+            crate::host::settle(&mut span);
         }
         span
     }

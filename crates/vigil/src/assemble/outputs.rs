@@ -74,6 +74,7 @@ impl Outputs {
     ) -> Self {
         let options = EncodeOptions {
             compat: settings.compat,
+            langsmith: settings.langsmith,
             span_limits: settings.span_limits,
             event_limits: settings.log_limits,
         };

@@ -47,6 +47,7 @@ pub(crate) struct Terms {
     originator: String,
     replay: bool,
     compat: bool,
+    langsmith: bool,
     span_limits: (Option<usize>, Option<usize>),
     event_limits: (Option<usize>, Option<usize>),
     gate: Gate,
@@ -71,6 +72,7 @@ impl Terms {
             originator: originator.as_str().to_owned(),
             replay,
             compat: settings.compat,
+            langsmith: settings.langsmith,
             span_limits: limits(settings.span_limits),
             event_limits: limits(settings.log_limits),
             gate: Gate::new(settings),
@@ -90,6 +92,7 @@ impl Terms {
         let limits = |(count, value_chars)| AttributeLimits { count, value_chars };
         EncodeOptions {
             compat: self.compat,
+            langsmith: self.langsmith,
             span_limits: limits(self.span_limits),
             event_limits: limits(self.event_limits),
         }

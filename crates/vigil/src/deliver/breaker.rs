@@ -38,6 +38,11 @@ impl Breaker {
         self.failures >= FAILURES_TO_OPEN
     }
 
+    /// Whether the last attempt came to nothing.
+    pub(super) fn is_failing(&self) -> bool {
+        self.failures > 0
+    }
+
     pub(super) fn ask(&mut self, now: Instant) -> Admission {
         if !self.is_open() {
             return Admission::Go;
@@ -85,9 +90,11 @@ mod tests {
         let start = crate::clock::monotonic();
         let at = |ms| start + Duration::from_millis(ms);
         let mut breaker = Breaker::default();
+        assert!(!breaker.is_failing());
         for _ in 1..FAILURES_TO_OPEN {
             assert_eq!(breaker.ask(at(0)), Admission::Go);
             breaker.failed(at(0), Duration::from_millis(500), false);
+            assert!(breaker.is_failing());
         }
         assert_eq!(breaker.ask(at(0)), Admission::Go, "not yet");
         breaker.failed(at(0), Duration::from_millis(500), false);
@@ -106,6 +113,7 @@ mod tests {
         breaker.hurry();
         assert!(matches!(breaker.ask(at(10_000)), Admission::Wait(_)), "it was asked for");
         breaker.answered();
+        assert!(!breaker.is_failing());
         assert_eq!([breaker.ask(at(10_000)), breaker.ask(at(10_000))], [Admission::Go; 2]);
     }
 }

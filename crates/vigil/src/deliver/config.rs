@@ -3,11 +3,13 @@
 use super::backend::{Backend, Limits};
 use super::endpoint::{Endpoint, Headers};
 use super::memory::MemoryDestination;
+use super::own::OwnDestination;
 use super::proxy::{Proxies, Proxy, UnusableProxy};
 use super::spool::DestinationId;
 use super::tls::Tls;
 use crate::encode::Signal;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use vigil_core::id::SpanId;
 
@@ -166,6 +168,8 @@ pub enum Target {
     Directory(PathBuf),
     /// Memory of this process, for tests.
     Memory(MemoryDestination),
+    /// Whatever you make of batches.
+    Own(Arc<dyn OwnDestination>),
 }
 
 /// One destination.
@@ -201,7 +205,7 @@ impl DestinationConfig {
                     }
                 }
             }
-            Target::Directory(_) | Target::Memory(_) => parts.push(self.name.clone().into_bytes()),
+            Target::Directory(_) | Target::Memory(_) | Target::Own(_) => parts.push(self.name.clone().into_bytes()),
         }
         let parts: Vec<_> = parts.iter().map(|part| String::from_utf8_lossy(part)).collect();
         let parts: Vec<_> = parts.iter().map(|part| &**part).collect();

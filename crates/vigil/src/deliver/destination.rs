@@ -112,6 +112,13 @@ impl Destination {
         Arc::clone(&self.breakers[signal.index()])
     }
 
+    /// Whether the last attempt to deliver anything to it came to nothing.
+    pub(super) fn is_failing(&self) -> bool {
+        let failing =
+            |breaker: &Arc<Mutex<Breaker>>| breaker.lock().unwrap_or_else(PoisonError::into_inner).is_failing();
+        self.breakers.iter().any(failing)
+    }
+
     fn tell(&self, diagnostics: impl IntoIterator<Item = Diagnostic>) {
         diagnostics.into_iter().for_each(|diagnostic| tell(&self.diagnostics, diagnostic));
     }

@@ -72,7 +72,7 @@ pub(super) async fn run(
     let spool = post.spool.clone().filter(|spool| spool.serves(at));
     let limits = match &config.target {
         Target::Otlp(otlp) => otlp.signal(signal).map(|config| config.limits).unwrap_or_default(),
-        Target::Directory(_) | Target::Memory(_) => Limits::default(),
+        Target::Directory(_) | Target::Memory(_) | Target::Own(_) => Limits::default(),
     };
     loop {
         let transport = match Transport::new(&config, signal) {

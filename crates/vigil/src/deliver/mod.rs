@@ -4,7 +4,7 @@
 //!                      ┌─ queue ─ lane traces ──► HTTP (protobuf, JSON) or gRPC
 //! offer(batch) ─┬─► destination ─ queue ─ lane logs
 //!  never blocks │      └─ queue ─ lane metrics
-//!               └─► destination … (a directory, memory)
+//!               └─► destination … (a directory, memory, one of your own)
 //! ```
 //!
 //! With a [`SpoolConfig`] a batch is on the disk before it is sent, and lanes take it from there: what a destination
@@ -35,6 +35,7 @@ mod grpc;
 mod http;
 mod lane;
 mod memory;
+mod own;
 mod post;
 mod proxy;
 mod queue;
@@ -56,6 +57,7 @@ pub(crate) use diagnostic::tell;
 pub use diagnostic::{Diagnostic, Diagnostics, Problem};
 pub use endpoint::{Endpoint, EndpointError, HeaderError, Headers};
 pub use memory::MemoryDestination;
+pub use own::OwnDestination;
 pub(crate) use post::spool_parties;
 pub use proxy::{Proxies, Proxy, UnusableProxy};
 pub use receipt::{DestinationReceipt, LeftBehind, LossReason, Losses, Receipt, SignalReceipt};

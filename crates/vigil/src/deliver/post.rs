@@ -53,6 +53,11 @@ impl Post {
         self.spool.as_ref().is_some_and(|spool| spool.serves(at))
     }
 
+    /// Whether every destination is.
+    pub(super) fn is_all_spooled(&self) -> bool {
+        (0..self.destinations.len()).all(|at| self.is_spooled(at))
+    }
+
     /// Hands `batch` to every destination that takes its signal: through the spool where it can be, else in memory.
     pub(super) fn offer(&self, batch: &Batch) {
         let (signal, records) = (batch.signal(), u64::from(batch.records()));
@@ -167,6 +172,7 @@ fn takes(config: &DestinationConfig) -> [bool; 3] {
     Signal::ALL.map(|signal| match &config.target {
         Target::Otlp(otlp) => otlp.signal(signal).is_some(),
         Target::Directory(_) | Target::Memory(_) => true,
+        Target::Own(own) => own.takes(signal),
     })
 }
 
@@ -174,7 +180,7 @@ fn takes(config: &DestinationConfig) -> [bool; 3] {
 fn party(config: &DestinationConfig) -> Option<Party> {
     match &config.target {
         Target::Otlp(_) => Some(Party { id: config.id(), name: config.name.clone(), takes: takes(config) }),
-        Target::Directory(_) | Target::Memory(_) => None,
+        Target::Directory(_) | Target::Memory(_) | Target::Own(_) => None,
     }
 }
 
@@ -187,7 +193,7 @@ pub(crate) fn spool_parties(configs: &[DestinationConfig]) -> Vec<Party> {
 fn breakers(config: &DestinationConfig) -> [Arc<Mutex<Breaker>>; 3] {
     let address = |signal| match &config.target {
         Target::Otlp(otlp) => otlp.signal(signal).map(|config| config.endpoint.to_string()),
-        Target::Directory(_) | Target::Memory(_) => None,
+        Target::Directory(_) | Target::Memory(_) | Target::Own(_) => None,
     };
     let mut known: Vec<(Option<String>, Arc<Mutex<Breaker>>)> = Vec::new();
     Signal::ALL.map(|signal| {

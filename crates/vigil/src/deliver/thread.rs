@@ -13,8 +13,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 /// What a shutdown waits for a destination whose batches are in the spool: one that is near and well takes the last
-/// of them in that time, and no other is worth waiting for.
-const SPOOL_PATIENCE: Duration = Duration::from_millis(5);
+/// of them in that time, and no other is worth waiting for, nor one that did not take the last thing it was sent.
+pub(super) const SPOOL_PATIENCE: Duration = Duration::from_millis(5);
+/// Between two looks whether they did.
+const SPOOL_LOOK_EVERY: Duration = Duration::from_micros(500);
 /// Between two syncs of the spool, when something was written to it.
 const SYNC_EVERY: Duration = Duration::from_millis(100);
 /// Between two looks for what dead processes left.
@@ -108,14 +110,9 @@ async fn obey(
                 let marks: Vec<_> = post.destinations.iter().map(|destination| destination.mark()).collect();
                 let (spooled, others): (Vec<_>, Vec<_>) = everyone.iter().partition(|at| post.is_spooled(**at));
                 let patience = until.min(monotonic() + SPOOL_PATIENCE);
-                // For a power cut right after the end; a disk that hangs is not waited for.
-                let spool = post.spool.clone();
-                let sync = tokio::task::spawn_blocking(move || spool.iter().for_each(|spool| spool.sync()));
-                let synced = tokio::time::timeout(SPOOL_PATIENCE, sync);
-                let (.., _synced_in_time) = tokio::join!(
-                    settled(post, &spooled, &marks, patience, progress.subscribe()),
+                tokio::join!(
+                    taken(post, &spooled, &marks, patience),
                     settled(post, &others, &marks, until, progress.subscribe()),
-                    synced,
                 );
                 close(post);
                 return Some(reply);
@@ -123,6 +120,18 @@ async fn obey(
         }
     }
     None
+}
+
+/// Waits until the destinations in `which` reached their marks, those aside that fail. The last of the spool is not
+/// synced at the end: a process is not gone before its disk has answered, and the system writes it by itself.
+async fn taken(post: &Post, which: &[usize], marks: &[Mark], until: Instant) {
+    let is_waited_for = |at: &usize| match (post.destinations.get(*at), marks.get(*at)) {
+        (Some(destination), Some(mark)) => destination.reached(mark).is_none() && !destination.is_failing(),
+        _ => false,
+    };
+    while which.iter().any(is_waited_for) && monotonic() < until {
+        tokio::time::sleep(SPOOL_LOOK_EVERY).await;
+    }
 }
 
 /// Waits until the destinations in `which` reached their marks; false when the time is up or something was lost.

@@ -6,6 +6,7 @@ use super::file::FileSender;
 use super::grpc::GrpcSender;
 use super::http::HttpSender;
 use super::memory::MemoryDestination;
+use super::own::OwnSender;
 use super::proxy::{Connector, TunnelRefused};
 use super::receipt::LossReason;
 use super::retry::Verdict;
@@ -65,6 +66,7 @@ pub(super) enum Transport {
     Grpc(GrpcSender),
     File(FileSender),
     Memory(MemoryDestination),
+    Own(OwnSender),
 }
 
 impl Transport {
@@ -78,6 +80,7 @@ impl Transport {
             },
             Target::Directory(directory) => Some(Self::File(FileSender::new(directory, signal))),
             Target::Memory(memory) => Some(Self::Memory(memory.clone())),
+            Target::Own(own) => own.takes(signal).then(|| Self::Own(OwnSender::new(own))),
         })
     }
 
@@ -86,7 +89,7 @@ impl Transport {
         match self {
             Self::Http(http) => http.max_request_bytes(),
             Self::Grpc(grpc) => grpc.max_request_bytes(),
-            Self::File(_) | Self::Memory(_) => usize::MAX,
+            Self::File(_) | Self::Memory(_) | Self::Own(_) => usize::MAX,
         }
     }
 
@@ -99,7 +102,7 @@ impl Transport {
         match self {
             Self::Http(http) => http.request_body(batch),
             Self::Grpc(grpc) => Some(grpc.request_body(batch.body())),
-            Self::File(_) | Self::Memory(_) => Some(Bytes::new()),
+            Self::File(_) | Self::Memory(_) | Self::Own(_) => Some(Bytes::new()),
         }
     }
 
@@ -109,6 +112,7 @@ impl Transport {
             Self::Http(http) => http.send(body.clone()).await,
             Self::Grpc(grpc) => grpc.send(body.clone()).await,
             Self::File(file) => file.send(batch).await,
+            Self::Own(own) => own.send(batch).await,
             Self::Memory(memory) => match memory.keep(batch) {
                 true => Attempt::delivered(0),
                 false => Attempt { verdict: Verdict::Drop(LossReason::QueueFull), problem: None, throttle: None },

@@ -6,7 +6,7 @@ use super::diagnostic::Diagnostics;
 use super::post::Post;
 use super::receipt::{DestinationReceipt, LossReason};
 use super::spool::SpoolConfig;
-use super::thread;
+use super::thread::{self, SPOOL_PATIENCE};
 use crate::clock::monotonic;
 use crate::encode::{Batch, Signal};
 use std::cell::Cell;
@@ -150,6 +150,16 @@ impl Delivery {
         }
     }
 
+    /// [`Delivery::flush`] that waits nowhere: `reply` is called on the delivery thread, or dropped where the end of
+    /// delivery comes first.
+    pub(crate) fn flush_then(&self, within: Duration, reply: impl FnOnce(bool) + Send + 'static) {
+        if self.post.destinations.is_empty() || self.is_forked() {
+            return reply(!self.is_forked());
+        }
+        // Where there is no thread any more the reply is dropped, which says as much.
+        self.send_flush(within, Box::new(reply));
+    }
+
     /// [`Delivery::flush`] for async code of any runtime.
     pub fn flush_async(&self, within: Duration) -> impl Future<Output = bool> + Send + 'static {
         let (reply, answer) = oneshot::channel();
@@ -184,7 +194,7 @@ impl Delivery {
     /// Delivers what it can `within` the given time and stops. Returns what became of everything: afterwards
     /// nothing is pending, and what is offered later is lost as `closed`. Returns at the latest 100 ms after
     /// the time is up, and earlier when all is settled or every destination asked to be left alone for longer.
-    /// What is in the spool is not waited for (5 ms at most) and stays there: [`Delivery::flush`] first where
+    /// What is in the spool is not waited for (5 ms at most, and not where the last attempt failed) and stays there: [`Delivery::flush`] first where
     /// waiting is wanted.
     pub fn shutdown(&self, within: Duration) -> Vec<DestinationReceipt> {
         if self.is_forked() {
@@ -195,8 +205,10 @@ impl Delivery {
             reply.try_send(()).ok();
         };
         if self.send_shutdown(within, Box::new(reply)) {
+            // With a spool everywhere there is little to wait for, whenever the thread comes to it.
+            let most = if self.post.is_all_spooled() { SPOOL_PATIENCE } else { within.min(FAR_AWAY) + GRACE };
             // Not answering in time is as good as an answer: the books are closed here.
-            answer.recv_timeout(within.min(FAR_AWAY) + GRACE).ok();
+            answer.recv_timeout(most).ok();
         }
         close(&self.post);
         self.receipts()

@@ -10,6 +10,7 @@
 
 mod batch;
 pub mod json;
+mod langsmith;
 mod logs;
 mod metrics;
 mod names;

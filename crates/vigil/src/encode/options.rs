@@ -17,6 +17,9 @@ pub struct EncodeOptions {
     /// Also write what today's backends still read: `gen_ai.system` beside `gen_ai.provider.name`. Defaults
     /// to off.
     pub compat: bool,
+    /// Also write what LangSmith filters runs and groups threads by: `langsmith.metadata.*` and `session.id`. Defaults
+    /// to off.
+    pub langsmith: bool,
     /// Limits for spans.
     pub span_limits: AttributeLimits,
     /// Limits for events.

@@ -1,10 +1,11 @@
 //! `SpanData` to `opentelemetry.proto.trace.v1.Span`.
 
 use super::options::EncodeOptions;
-use super::proto;
 use super::resource::RECORD;
 use super::value::AttributeWriter;
-use vigil_core::contract::attr;
+use super::{langsmith, proto};
+use crate::host::HostKind;
+use vigil_core::contract::{SpanKind, attr};
 use vigil_core::fact::{Outcome, SpanData};
 use vigil_core::id::SpanContext;
 use vigil_core::vocab::OutcomeWord;
@@ -42,7 +43,7 @@ pub(super) fn write_span(out: &mut Vec<u8>, span: &SpanData<'_>, options: &Encod
             proto::delimited(out, field::NAME, parts.iter().map(|part| part.len()).sum());
             parts.iter().for_each(|part| out.extend_from_slice(part.as_bytes()));
         });
-        proto::uint(out, field::KIND, span.kind.def().otlp_kind as u64);
+        proto::uint(out, field::KIND, kind(span));
         proto::fixed64(out, field::START_TIME, span.start.0);
         // A backend that sees an end of zero stores a span of 1970; an end before the start, a negative one.
         proto::fixed64(out, field::END_TIME, span.end.max(span.start).0);
@@ -79,9 +80,18 @@ fn attributes(out: &mut Vec<u8>, span: &SpanData<'_>, options: &EncodeOptions) {
     {
         writer.write_str(out, attr::GEN_AI_SYSTEM, system_of(provider));
     }
+    if options.langsmith {
+        langsmith::write(out, &mut writer, &span.attributes);
+    }
     if writer.dropped > 0 {
         proto::uint(out, field::DROPPED_ATTRIBUTES, u64::from(writer.dropped));
     }
+}
+
+/// OTLP's number for the span's kind: the contract's, but a host's span may say itself what it is.
+fn kind(span: &SpanData<'_>) -> u64 {
+    let said = (span.kind == SpanKind::Host).then(|| span.attributes.str(attr::VIGIL_HOST_KIND)).flatten();
+    said.and_then(HostKind::of_word).map_or(span.kind.def().otlp_kind as u64, |kind| kind as u64)
 }
 
 fn write_link(out: &mut Vec<u8>, link: SpanContext) {

@@ -3,8 +3,8 @@
 //! What happens on Vigil's own threads is not recorded, nor are Vigil's spans as they show up in `tracing`:
 //! nothing feeds back. After shutdown nothing is recorded any more.
 
-use super::fields::Fields;
 use super::mirror::{self, TARGET};
+use crate::host::Fields;
 use crate::record::Recorder;
 use crate::record::format::AttrRef;
 use crate::span::{Ambient, Parent, Span};

@@ -7,7 +7,8 @@ use super::format::{
 };
 use super::lane::Appended;
 use super::lanes::{Lanes, Reader};
-use crate::clock::Clock;
+use crate::clock::{Clock, Ticks};
+use crate::host::HostContext;
 use crate::ids::IdSource;
 use crate::settings::Carrier;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -42,6 +43,8 @@ pub(crate) struct Recorder {
     /// recorder is open.
     usual: AtomicBool,
     pub(crate) refused: Refused,
+    /// What else has a notion of the current span, where it is shared.
+    pub(crate) host_context: OnceLock<&'static dyn HostContext>,
 }
 
 /// What a recorder is made with.
@@ -168,6 +171,7 @@ impl Recorder {
             closed: AtomicBool::new(false),
             usual: AtomicBool::new(usual),
             refused: Refused::default(),
+            host_context: OnceLock::new(),
         }))
     }
 
@@ -199,7 +203,6 @@ impl Recorder {
         self.lanes.abandon();
     }
 
-    #[cfg(feature = "tracing")]
     pub(crate) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Relaxed)
     }
@@ -273,7 +276,20 @@ impl Recorder {
         severity: Severity,
         attributes: &[AttrRef<'_>],
     ) {
-        let time = self.clock.ticks();
+        self.event_at(self.clock.ticks(), event, span, home, severity, attributes);
+    }
+
+    /// Records an event that happened at `time`.
+    #[inline]
+    pub(crate) fn event_at(
+        &self,
+        time: Ticks,
+        event: EventKind,
+        span: Option<(TraceId, SpanId)>,
+        home: Option<&Home>,
+        severity: Severity,
+        attributes: &[AttrRef<'_>],
+    ) {
         let lane = self.append(&self.refused.events, false, &Event { event, span, severity, time, attributes });
         if let (Some(lane), Some(home)) = (lane, home) {
             home.touched_from(lane);
@@ -286,6 +302,12 @@ impl Recorder {
         let time = self.clock.ticks();
         let alone = !shared && self.lanes.number() == lane;
         self.append(&self.refused.sets, true, &End { span, time, ended, alone });
+    }
+
+    /// Records an end at `time`, of a span that others know of.
+    #[inline(never)]
+    pub(crate) fn end_at(&self, time: Ticks, span: SpanId, ended: EndedAs<'_>) {
+        self.append(&self.refused.sets, true, &End { span, time, ended, alone: false });
     }
 
     /// Takes a fact an adapter made.

@@ -132,6 +132,8 @@ const ROWS: &[Row] = &[
     row(name::METRIC_EXPORT_TIMEOUT, "9", |s| only(METRICS, s, |one| one.timeout.as_millis() == 9)),
     row(name::METRIC_INTERVAL, "9", |s| s.metric_interval.as_millis() == 9),
     row(name::VIGIL_SHUTDOWN_TIMEOUT, "9", |s| s.shutdown_timeout.as_millis() == 9),
+    row(name::VIGIL_HANDLE_SIGNALS, "true", |s| s.handle_signals),
+    row(name::VIGIL_HANDLE_PANICS, "true", |s| s.handle_panics),
 
     with(&[(name::HOME, "/home/me")], name::VIGIL_SPOOL, "true", |s| {
         s.spool.as_ref().is_some_and(|spool| spool.directory == Path::new("/home/me/.local/state/vigil/spool"))
@@ -170,6 +172,7 @@ const ROWS: &[Row] = &[
     row(name::CAPTURE_MESSAGE_CONTENT, "SPAN_AND_EVENT", |s| s.content == ContentMode { spans: true, events: true }),
     row(name::VIGIL_CAPTURE_CONTENT, "true", |s| s.content == ContentMode { spans: true, events: false }),
     row(name::VIGIL_COMPAT, "true", |s| s.compat),
+    row(name::VIGIL_LANGSMITH_ENRICHMENT, "true", |s| s.langsmith),
 
     row(name::VIGIL_JSONL_PATH, "/calls", |s| s.calls.as_deref() == Some(Path::new("/calls"))),
     row(name::VIGIL_LOG_FORMAT, "json", |s| s.log == LogFormat::Json),

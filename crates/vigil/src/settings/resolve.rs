@@ -80,8 +80,12 @@ pub(crate) struct Settings {
     pub(crate) queue_records: [Option<u64>; 3],
     pub(crate) metric_interval: Duration,
     pub(crate) shutdown_timeout: Duration,
+    pub(crate) handle_signals: bool,
+    pub(crate) handle_panics: bool,
     pub(crate) temporality: Temporality,
     pub(crate) compat: bool,
+    /// Whether what LangSmith looks at is written too.
+    pub(crate) langsmith: bool,
     pub(crate) parent: Option<RemoteParent>,
     pub(crate) carrier: Carrier,
     pub(crate) warnings: Vec<Warning>,
@@ -97,6 +101,7 @@ pub(crate) struct Overrides {
     pub(crate) capture_content: Option<bool>,
     pub(crate) sampling_ratio: Option<f64>,
     pub(crate) compat: Option<bool>,
+    pub(crate) langsmith: Option<bool>,
     pub(crate) resource: Vec<(String, String)>,
     pub(crate) schedule_delay: Option<Duration>,
     pub(crate) metric_interval: Option<Duration>,
@@ -109,6 +114,8 @@ pub(crate) struct Overrides {
     /// Whether there is a spool where nobody says.
     pub(crate) spool_default: bool,
     pub(crate) shutdown_timeout: Option<Duration>,
+    pub(crate) handle_signals: Option<bool>,
+    pub(crate) handle_panics: Option<bool>,
     /// A destination beside the environment's exists (a folder, memory), so that the log is not the only way out.
     pub(crate) has_destination: bool,
 }
@@ -189,6 +196,8 @@ impl Settings {
                 .shutdown_timeout
                 .or_else(|| p.millis(name::VIGIL_SHUTDOWN_TIMEOUT, "5000"))
                 .unwrap_or(SHUTDOWN_TIMEOUT_DEFAULT),
+            handle_signals: overrides.handle_signals.or_else(|| p.boolean(name::VIGIL_HANDLE_SIGNALS)).unwrap_or(false),
+            handle_panics: overrides.handle_panics.or_else(|| p.boolean(name::VIGIL_HANDLE_PANICS)).unwrap_or(false),
             metric_interval: overrides
                 .metric_interval
                 .filter(|interval| !interval.is_zero())
@@ -196,6 +205,7 @@ impl Settings {
                 .unwrap_or(METRIC_INTERVAL_DEFAULT),
             temporality: temporality(p),
             compat: overrides.compat.or_else(|| p.boolean(name::VIGIL_COMPAT)).unwrap_or(false),
+            langsmith: overrides.langsmith.or_else(|| p.boolean(name::VIGIL_LANGSMITH_ENRICHMENT)).unwrap_or(false),
             parent: if trace_context { parent(p) } else { None },
             carrier: Carrier {
                 tracestate: p.text(name::TRACESTATE).filter(|_| trace_context),

@@ -114,7 +114,11 @@ variables! {
         LOG_EXPORT_TIMEOUT = "OTEL_BLRP_EXPORT_TIMEOUT", "the request's": "The same for events.";
         METRIC_EXPORT_TIMEOUT = "OTEL_METRIC_EXPORT_TIMEOUT", "the request's": "The same for metrics.";
         METRIC_INTERVAL = "OTEL_METRIC_EXPORT_INTERVAL", "60000": "Milliseconds between two collections of metrics.";
-        VIGIL_SHUTDOWN_TIMEOUT = "VIGIL_SHUTDOWN_TIMEOUT", "5000": "Milliseconds the end waits for delivery where the code does not say: a dropped telemetry value, `vigil::exit`.";
+    }
+    "The end" {
+        VIGIL_SHUTDOWN_TIMEOUT = "VIGIL_SHUTDOWN_TIMEOUT", "5000": "Milliseconds the end waits for delivery where the code does not say: a dropped telemetry value, `vigil::exit`, a signal or panic that is handled. With a spool it waits for no network.";
+        VIGIL_HANDLE_SIGNALS = "VIGIL_HANDLE_SIGNALS", "false": "`true`: SIGTERM, SIGINT and SIGHUP end telemetry within that time, before the process dies of them. One that has a handler when telemetry starts, or is ignored, is left alone.";
+        VIGIL_HANDLE_PANICS = "VIGIL_HANDLE_PANICS", "false": "`true`: spans that a panic ends fail with `error.type` = `panic`, and when it ends the process, what was recorded is delivered or spooled first. Its message is free text like any other.";
     }
     "What is kept on disk" {
         VIGIL_SPOOL = "VIGIL_SPOOL", "false; true for `vigil run`": "`true` keeps what is to be sent in a folder until it is taken, so that it outlives the process.";
@@ -145,6 +149,7 @@ variables! {
         CAPTURE_MESSAGE_CONTENT = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "NO_CONTENT": "Where prompts, answers, arguments and results are recorded: `NO_CONTENT`, `SPAN_ONLY`, `EVENT_ONLY`, `SPAN_AND_EVENT`.";
         VIGIL_CAPTURE_CONTENT = "VIGIL_CAPTURE_CONTENT", "false": "`true` is short for `SPAN_ONLY` above.";
         VIGIL_COMPAT = "VIGIL_COMPAT", "false": "`true` also writes the deprecated names today's backends still read (`gen_ai.system`, `gen_ai.client.token.usage`, `gen_ai.client.operation.duration`).";
+        VIGIL_LANGSMITH_ENRICHMENT = "VIGIL_LANGSMITH_ENRICHMENT", "false": "`true` also writes what LangSmith filters runs by: copies of key attributes as `langsmith.metadata.*` (names, words and numbers, never content), and the session as `session.id` and `langsmith.metadata.thread_id`, which make its threads.";
     }
     "What is written for programs" {
         VIGIL_JSONL_PATH = "VIGIL_JSONL_PATH", "none": "A file every model call is appended to as one line of JSON: identity, model, economics, reliability, governance, cache. Never content.";

@@ -253,11 +253,19 @@ fn set_slowly<A: Copy, const N: usize>(
     recorder.and_then(|recorder| recorder.set(span, &attributes(&values))).is_some_and(|other| other != lane)
 }
 
-/// Ends a span that was dropped. Not as one that is alone: it is rare, and may wait.
+/// Ends a span that nobody ended: as failed where a panic is unwinding and that is to be told, else as cancelled. Answers
+/// with whether it is the former. Not as one that is alone: it is rare, and may wait.
 #[cold]
 #[inline(never)]
-fn end_cancelled(recorder: Option<&'static Recorder>, span: SpanId) {
-    end(recorder, span, 0, true, EndedAs::Cancelled);
+fn end_dropped(recorder: Option<&'static Recorder>, span: SpanId) -> bool {
+    let Some(recorder) = recorder else { return false };
+    let panic = crate::ending::unwinding(recorder);
+    if let Some(said) = panic.as_ref().and_then(|panic| panic.said.as_deref()) {
+        recorder.set(span, &[(attr::EXCEPTION_MESSAGE, said.into())]);
+    }
+    let ended = if panic.is_some() { EndedAs::Error(PANIC.as_str()) } else { EndedAs::Cancelled };
+    recorder.end(span, 0, true, ended);
+    panic.is_some()
 }
 
 /// Records numbers of tokens, in the order of [`TOKENS`]. As [`set`].
@@ -493,7 +501,7 @@ impl Span {
     pub(crate) fn ambient(&self) -> Option<Ambient> {
         self.share();
         let inner = self.inner.as_ref()?;
-        Some(Ambient { recorder: inner.recorder?, context: inner.context, sampled: inner.sampled })
+        Some(Ambient { recorder: inner.recorder?, context: inner.context, sampled: inner.sampled, remote: false })
     }
 
     /// Records an attribute of your own. Names should carry a prefix of yours (`acme.tier`); values are
@@ -703,6 +711,9 @@ impl Span {
     }
 }
 
+/// What a span fails with that a panic ends.
+static PANIC: ErrorType = ErrorType::PANIC;
+
 /// A span that records nothing, for whoever needs one to point to.
 pub(crate) static OFF: Span = Span::of(None);
 
@@ -728,13 +739,12 @@ impl Starts for Span {
 
 impl Drop for Span {
     #[inline(always)]
+    #[cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "the mirror is told"))]
     fn drop(&mut self) {
-        #[cfg(feature = "tracing")]
-        self.close_mirror(EndedAs::Cancelled);
         // This is in every place where a caller's code may unwind, and must be so little that it is inlined there: a
         // call that were handed the span would keep it in memory.
-        if let Some(inner) = &self.inner {
-            end_cancelled(inner.recorder, inner.context.span_id);
-        }
+        let panicked = self.inner.as_ref().is_some_and(|inner| end_dropped(inner.recorder, inner.context.span_id));
+        #[cfg(feature = "tracing")]
+        self.close_mirror(if panicked { EndedAs::Error(PANIC.as_str()) } else { EndedAs::Cancelled });
     }
 }

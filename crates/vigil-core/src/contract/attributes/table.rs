@@ -593,6 +593,8 @@ attributes! {
         "The target of the host's span or log: usually a module.";
     VIGIL_HOST_LEVEL = "vigil.host.level", Str, Enum(closed &["trace", "debug", "info", "warn", "error"]), Source::Vigil,
         "The level of the host's span or log.";
+    VIGIL_HOST_KIND = "vigil.host.kind", Str, Enum(closed &["internal", "server", "client", "producer", "consumer"]), Source::Vigil,
+        "The OTLP kind of the host's span where it says one; the span has that kind.";
     VIGIL_HOST_MESSAGE = "vigil.host.message", Str, Text, Source::Vigil,
         "The message of the host's log.";
     VIGIL_HOST_FIELDS = "vigil.host.fields", Str, Text, Source::Vigil,

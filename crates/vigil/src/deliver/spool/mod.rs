@@ -17,7 +17,9 @@
 //!
 //! **Promise.** At least once. After a kill at any moment at most the batch that was under way goes again, one for
 //! each signal and destination. A process that is killed loses nothing that was appended; a power cut takes what was
-//! appended within the last 100 ms (files are synced that often, and not more often). Spans keep their ids.
+//! appended within the last 100 ms (files are synced that often, and not more often). What a process appended in the last
+//! 100 ms before its end is not synced by it, since it would not be gone before the disk has answered: the system writes
+//! it, Linux within half a minute. Spans keep their ids.
 //!
 //! **Bounds.** All files together take at most [`SpoolConfig::max_bytes`], 1 GiB by default; then the oldest segment
 //! (8 MiB, or an eighth of the spool) gives way and its records are lost as `spool_full`, counted and written to
