@@ -43,6 +43,25 @@ fn next_of(state: &AtomicU64) -> u64 {
     state.fetch_add(STEP, Ordering::Relaxed).wrapping_add(STEP)
 }
 
+/// The next random number; `None` before the thread's first.
+#[inline(always)]
+fn random() -> Option<u64> {
+    STATE.with(|cell| match cell.get() {
+        0 => None,
+        state => {
+            let next = state.wrapping_add(STEP);
+            cell.set(next);
+            Some(splitmix(next).max(1))
+        }
+    })
+}
+
+/// A random id, whatever the source; `None` before the thread has made its first from a source.
+#[inline(always)]
+pub(crate) fn random_span_id() -> Option<SpanId> {
+    random().map(|id| SpanId(id.to_be_bytes()))
+}
+
 const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl IdSource {
@@ -52,19 +71,18 @@ impl IdSource {
 
     #[inline(always)]
     fn next(&self) -> u64 {
-        let state = match self {
-            IdSource::Random => STATE.with(|cell| {
-                let state = match cell.get() {
-                    0 => seed(),
-                    state => state,
-                };
-                let next = state.wrapping_add(STEP);
-                cell.set(next);
-                next
+        match self {
+            IdSource::Random => random().unwrap_or_else(|| {
+                STATE.set(seed());
+                random().unwrap_or(1)
             }),
-            IdSource::Seeded(state) => next_of(state),
-        };
-        splitmix(state).max(1)
+            IdSource::Seeded(state) => splitmix(next_of(state)).max(1),
+        }
+    }
+
+    /// Whether ids are those of [`random_span_id`].
+    pub(crate) fn is_random(&self) -> bool {
+        matches!(self, IdSource::Random)
     }
 
     #[inline(always)]

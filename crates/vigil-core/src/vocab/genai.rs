@@ -276,6 +276,7 @@ impl FinishReason {
     }
 
     /// The word on the wire.
+    #[inline]
     pub fn as_str(&self) -> &str {
         match self {
             Self::Stop => "stop",

@@ -22,8 +22,7 @@ impl Drop for Scratch {
 }
 
 fn apply(joiner: &mut Joiner, record: &impl crate::record::format::Write) {
-    let mut bytes = vec![0; record.size()];
-    record.write(&mut bytes);
+    let bytes: Vec<u8> = crate::record::lanes::bytes_of(record).collect();
     assert!(matches!(joiner.apply(&bytes), Some((Applied::Noted, _))));
 }
 

@@ -14,8 +14,8 @@
 //! does not hand on leaves what unwinding ends, and nothing more.
 
 use super::{Cause, everyone};
+use crate::record::Recorder;
 use crate::record::format::ValueRef;
-use crate::record::{Home, Recorder};
 use crate::shell;
 use crate::span::Ambient;
 use crate::telemetry::Inner;
@@ -86,7 +86,7 @@ fn panicked(info: &PanicHookInfo<'_>, aborts: bool) {
 fn record(recorder: &'static Recorder, said: &str) {
     if let Some(inside) = Ambient::of(recorder) {
         let message = [(attr::EXCEPTION_MESSAGE, ValueRef::Str(said))];
-        recorder.set(inside.context.span_id, &Home::nowhere(), &message);
+        recorder.set(inside.context.span_id, &message);
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::context::{CurrentSpan, HostContext};
 use super::fields::Fields;
+use crate::record::Recorder;
 use crate::record::format::{AttrRef, EndedAs, FLAG_REMOTE, FLAG_SAMPLED, StartFields, ValueRef};
-use crate::record::{Home, Recorder};
 use crate::span::{AttributeValue, Parent};
 use std::borrow::Cow;
 use std::time::SystemTime;
@@ -140,11 +140,11 @@ impl Host {
         let target = cut(start.target);
         let attributes: [AttrRef<'_>; 2] =
             [(attr::VIGIL_HOST_TARGET, (&*target).into()), (attr::VIGIL_HOST_KIND, start.kind.as_str().into())];
-        let home = recorder.start(fields, &attributes)?;
-        // Its context is handed to the host's code, which may start spans below it anywhere.
-        home.share();
+        if recorder.start(fields, &attributes) == 0 {
+            return None;
+        }
         let fields = recorder.content.then(Fields::default);
-        Some(HostSpan { recorder, home, context, sampled: flags & FLAG_SAMPLED != 0, fields, links: 0, ended: false })
+        Some(HostSpan { recorder, context, sampled: flags & FLAG_SAMPLED != 0, fields, links: 0, ended: false })
     }
 }
 
@@ -152,7 +152,6 @@ impl Host {
 #[derive(Debug)]
 pub struct HostSpan {
     recorder: &'static Recorder,
-    home: Home,
     context: SpanContext,
     sampled: bool,
     /// Where content may be recorded.
@@ -243,7 +242,7 @@ impl HostSpan {
             attributes.extend(fields.as_deref().map(|fields| (attr::VIGIL_HOST_FIELDS, fields.into())));
         }
         let span = Some((self.context.trace_id, self.context.span_id));
-        recorder.event_at(time, EventKind::HostLog, span, Some(&self.home), event.severity, &attributes);
+        recorder.event_at(time, EventKind::HostLog, span, None, event.severity, &attributes);
     }
 
     /// Ends it, at `time` if not now: well, or failed for a reason.
@@ -256,19 +255,20 @@ impl HostSpan {
             return;
         }
         if let Some(fields) = self.fields.as_ref().and_then(Fields::to_json) {
-            self.recorder.set(self.context.span_id, &self.home, &[(attr::VIGIL_HOST_FIELDS, (&*fields).into())]);
+            self.recorder.set(self.context.span_id, &[(attr::VIGIL_HOST_FIELDS, (&*fields).into())]);
         }
         let clock = &self.recorder.clock;
         let time = time.map_or_else(|| clock.ticks(), |time| clock.ticks_at(time));
-        self.recorder.end_at(time, self.context.span_id, &self.home, ended);
+        // Not as one that is alone: its context was handed to the host's code, which may start spans below it anywhere.
+        self.recorder.end_at(time, self.context.span_id, ended);
     }
 
     fn set(&self, attributes: &[AttrRef<'_>]) {
-        self.recorder.set(self.context.span_id, &self.home, attributes);
+        self.recorder.set(self.context.span_id, attributes);
     }
 
     fn custom(&self, name: &str, value: ValueRef<'_>) {
-        self.recorder.set_custom(self.context.span_id, &self.home, name, value);
+        self.recorder.set_custom(self.context.span_id, name, value);
     }
 }
 

@@ -20,14 +20,15 @@ fn sample() -> Vec<u8> {
         time: Ticks(12),
         attributes: &[(attr::LIFE_MODE_TO, ValueRef::Str("verify"))],
     };
-    let tokens = [(attr::GEN_AI_USAGE_INPUT_TOKENS, 7)];
+    let tokens =
+        [attr::GEN_AI_USAGE_OUTPUT_TOKENS, attr::GEN_AI_USAGE_INPUT_TOKENS, attr::GEN_AI_USAGE_REASONING_OUTPUT_TOKENS];
     let end = End { span, time: Ticks(13), ended: EndedAs::Error("timeout"), alone: true };
     let model = [(attr::GEN_AI_REQUEST_MODEL, ValueRef::Target), (attr::GEN_AI_REQUEST_STREAM, true.into())];
     let reasons = [(attr::GEN_AI_RESPONSE_FINISH_REASONS, ValueRef::StrList(&["stop", "length"]))];
     bytes_of(&Start(start, &model))
         .chain(bytes_of(&Set(span, &reasons)))
         .chain(bytes_of(&Set(span, &[(attr::GEN_AI_RESPONSE_ID, ValueRef::Only("one"))])))
-        .chain(bytes_of(&SetInts(span, &tokens)))
+        .chain(bytes_of(&SetNumbers(span, tokens, [UNKNOWN, 7, UNKNOWN])))
         .chain(bytes_of(&SetCustom(span, "app.tier", ValueRef::Double(0.5))))
         .chain(bytes_of(&event))
         .chain(bytes_of(&end))
@@ -75,6 +76,8 @@ fn records_come_back_as_they_were_written() {
     );
     assert_eq!(attributes.custom().collect::<Vec<_>>(), [("app.tier", &AnyValue::Double(0.5))]);
     assert_eq!(attributes.int(attr::GEN_AI_USAGE_INPUT_TOKENS), Some(7));
+    assert_eq!(attributes.int(attr::GEN_AI_USAGE_OUTPUT_TOKENS), None);
+    assert_eq!(attributes.int(attr::GEN_AI_USAGE_REASONING_OUTPUT_TOKENS), None);
     assert_eq!(attributes.get(attr::GEN_AI_RESPONSE_ID), Some(&AnyValue::StrList(vec!["one".into()])));
 }
 
@@ -104,5 +107,19 @@ fn any_bytes_are_read_without_a_panic() {
             }
             rest = &rest[len..];
         }
+    }
+}
+
+#[test]
+fn texts_of_every_length_come_back_whole() {
+    let span = SpanId([2; 8]);
+    let text: String = ('a'..='z').cycle().take(200).collect();
+    for len in 0..text.len() {
+        let written = &text[..len];
+        let bytes: Vec<u8> = bytes_of(&Set(span, &[(attr::GEN_AI_RESPONSE_ID, written.into())])).collect();
+        let Some((Record::Set { attributes, .. }, _)) = read(&bytes) else { panic!("no record") };
+        let mut set = AttributeSet::new();
+        attributes.apply("", &mut set);
+        assert_eq!(set.str(attr::GEN_AI_RESPONSE_ID), Some(written));
     }
 }

@@ -20,6 +20,10 @@
 //!   and taken as a whole by the producer alone, so there is no ABA.
 //! - `Producer` and `Consumer` are not `Clone`, need `&mut` for everything, and share the chain through an
 //!   `Arc`; whoever drops the last of them frees the chain from its head, which only the consumer moves.
+//! - A [`Tip`] holds a producer and what every record needs of it: the room left in its last chunk. Both go in and
+//!   out together, so that the room is that of the producer's last chunk always. A tip is not `Send` and hands out
+//!   one slice at a time: while a record is [being written](WRITING) nothing else is appended at it, and nothing
+//!   goes in or out.
 //!
 //! The ordering is modelled with loom: `RUSTFLAGS="--cfg vigil_loom" cargo test -p vigil-sdk --lib --release model`.
 #![expect(unsafe_code, reason = "a queue between two threads without a lock; the argument is above")]
@@ -34,7 +38,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 
 use super::file::{RecordFile, RecordFileAt, STEP};
+use super::format::Write;
 use super::memory::{ALL_SETTLED, HEAD_BYTES, Memory};
+use std::cell::Cell;
 use std::ptr;
 
 /// What a chunk holds: 64 KiB less its head, some hundreds of records. A larger record gets a chunk of its own.
@@ -86,21 +92,51 @@ pub(crate) struct Producer {
     /// Whether it is for one record only.
     last: bool,
     /// Tells this lane from every other of the process.
-    number: u32,
+    number: u64,
     chunk: *mut Chunk,
-    /// Bytes used of the chunk. The same as its `committed`, without the atomic.
-    used: usize,
-    capacity: usize,
     /// Chunks taken back from the free list.
     spare: *mut Chunk,
     /// Chunks begun since the consumer was last asked to come.
     begun: usize,
     limit: usize,
+    /// What is left of the chunk, while the producer is in no tip.
+    room: Room,
     /// Where chunks are made, if they are to outlive the process.
     file: Option<std::sync::Arc<RecordFileAt>>,
     /// `None` when it is closed.
     shared: Option<Arc<Shared>>,
 }
+
+/// What is left of a chunk.
+#[derive(Clone, Copy)]
+struct Room {
+    start: *mut u8,
+    /// Bytes used of the chunk. The same as its `committed`, without the atomic.
+    used: usize,
+    capacity: usize,
+    chunk: *const Chunk,
+}
+
+impl Room {
+    const NONE: Self = Self { start: ptr::dangling_mut(), used: 0, capacity: 0, chunk: ptr::null() };
+}
+
+/// Where a thread's next record goes: a producer, and the room in its last chunk as plain words, so that no record
+/// follows a pointer to find them. Lies in a thread-local and needs no dropping.
+pub(crate) struct Tip {
+    /// Whose lane it is; 0 for nobody's.
+    recorder: Cell<u64>,
+    /// Which lane it is; 0 for none.
+    number: Cell<u64>,
+    start: Cell<*mut u8>,
+    used: Cell<usize>,
+    capacity: Cell<usize>,
+    chunk: Cell<*const Chunk>,
+    producer: Cell<Option<&'static mut Producer>>,
+}
+
+/// Stands for the bytes used while a record is written, so that a record which records finds no room.
+const WRITING: usize = usize::MAX;
 
 /// Where the assembler reads.
 pub(crate) struct Consumer {
@@ -137,9 +173,8 @@ pub(crate) enum Appended {
     Pressing,
 }
 
-/// The next lane's number. After 2^32 lanes a number comes again, which matters only to a span that is still
-/// open from so long ago.
-static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(1);
+/// The next lane's number.
+static NUMBER: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
 
 /// A lane of `recorder` that may hold `limit` bytes, or one chunk where that is more.
 ///
@@ -165,68 +200,167 @@ pub(crate) fn lane(
         last,
         number: NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed),
         chunk,
-        used: 0,
-        capacity: 0,
         spare: ptr::null_mut(),
         begun: 0,
         limit: limit.max(CHUNK_BYTES),
+        room: Room::NONE,
         file,
         shared: Some(shared.clone()),
     };
     (producer, Consumer { chunk, read: 0, unsettled: Vec::new(), is_behind: false, has_ended: false, shared })
 }
 
-impl Producer {
+/// So far ahead of what is written memory is fetched: what two spans take, or the time another core takes to let go of
+/// it.
+const FETCH_AHEAD: usize = 320;
+
+/// Tells the processor that the memory at `place` will be written. The consumer has read it last, so that it is in the
+/// cache of its core, and writes are done in order: each would wait there for the one before.
+#[inline(always)]
+fn fetch_for_writing(place: *const u8) {
+    #[cfg(all(target_arch = "x86_64", not(any(miri, vigil_loom))))]
+    // SAFETY: a hint that touches no memory and takes any address; a processor that does not know it does nothing.
+    unsafe {
+        std::arch::asm!("prefetchw [{}]", in(reg) place, options(readonly, nostack, preserves_flags));
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(any(miri, vigil_loom)))))]
+    let _ = place;
+}
+
+thread_local! {
+    /// A thread-local that is dropped costs a check every time: this one is not.
+    static TIP: Tip = const { Tip::nowhere() };
+}
+
+impl Tip {
+    /// That of the calling thread.
+    #[inline(always)]
+    pub(crate) fn mine() -> &'static Tip {
+        // What uses it is no closure: compilers make that of several callers a function of its own, where keys and
+        // lengths are no constants.
+        // SAFETY: it lies where it is until the thread ends, since nothing drops it, and being neither `Send` nor `Sync`
+        // no reference to it leaves the thread.
+        TIP.with(|tip| unsafe { &*ptr::from_ref(tip) })
+    }
+
+    /// Of no lane, without room.
+    const fn nowhere() -> Self {
+        Self {
+            recorder: Cell::new(0),
+            number: Cell::new(0),
+            start: Cell::new(Room::NONE.start),
+            used: Cell::new(Room::NONE.used),
+            capacity: Cell::new(Room::NONE.capacity),
+            chunk: Cell::new(Room::NONE.chunk),
+            producer: Cell::new(None),
+        }
+    }
+
     /// Whose lane it is.
     #[inline(always)]
+    pub(crate) fn recorder(&self) -> u64 {
+        self.recorder.get()
+    }
+
+    /// Which lane it is.
+    #[inline(always)]
+    pub(crate) fn number(&self) -> u64 {
+        self.number.get()
+    }
+
+    /// Appends a record, if there is room for as much as it may need.
+    #[inline(always)]
+    pub(crate) fn append(&self, record: &impl Write) -> bool {
+        let (used, bound) = (self.used.get(), record.bound());
+        // While a record is written more is used than there is.
+        if bound == 0 || self.capacity.get().checked_sub(used).is_none_or(|left| left < bound) {
+            return false;
+        }
+        self.used.set(WRITING);
+        // SAFETY: the bytes from `used` to `capacity` are the producer's own, of pages that are initialised, and there
+        // are `bound` of them. It is the only such slice until `used` is set again, and gone by then.
+        let space = unsafe { std::slice::from_raw_parts_mut(self.start.get().add(used), bound) };
+        let len = record.write(space).min(bound);
+        let used = used + len;
+        self.used.set(used);
+        fetch_for_writing(self.start.get().wrapping_add(used + FETCH_AHEAD));
+        // SAFETY: a tip with room is that of a chunk, the producer's last.
+        let chunk = unsafe { &*self.chunk.get() };
+        #[cfg(vigil_loom)]
+        chunk.memory.publish(used - len, len);
+        chunk.memory.commit(used);
+        true
+    }
+
+    /// Puts `producer` in place of the one that was here, which is handed out, or `producer` itself while a record is
+    /// written.
+    pub(crate) fn exchange(&self, producer: Option<&'static mut Producer>) -> Option<&'static mut Producer> {
+        if self.is_writing() {
+            return producer;
+        }
+        let mut before = self.producer.take();
+        if let Some(before) = &mut before {
+            before.room = self.room();
+        }
+        self.recorder.set(producer.as_ref().map_or(0, |producer| producer.recorder));
+        self.number.set(producer.as_ref().map_or(0, |producer| producer.number));
+        self.set_room(producer.as_ref().map_or(Room::NONE, |producer| producer.room));
+        self.producer.set(producer);
+        before
+    }
+
+    /// Takes out the producer if it is for one record only.
+    pub(crate) fn take_last(&self) -> Option<&'static mut Producer> {
+        let producer = self.producer.take()?;
+        let last = producer.last;
+        self.producer.set(Some(producer));
+        last.then(|| self.exchange(None)).flatten()
+    }
+
+    /// Makes room for `len` bytes. With `always` the limit does not hold.
+    pub(crate) fn make_room(&self, len: usize, always: bool) -> Result<Appended, Full> {
+        if self.is_writing() {
+            return Err(Full);
+        }
+        let producer = self.producer.take().ok_or(Full)?;
+        producer.room = self.room();
+        let made = producer.make_room(len, always);
+        self.set_room(producer.room);
+        self.producer.set(Some(producer));
+        made
+    }
+
+    fn is_writing(&self) -> bool {
+        self.used.get() == WRITING
+    }
+
+    fn room(&self) -> Room {
+        let (start, used, capacity) = (self.start.get(), self.used.get(), self.capacity.get());
+        Room { start, used, capacity, chunk: self.chunk.get() }
+    }
+
+    fn set_room(&self, room: Room) {
+        self.start.set(room.start);
+        self.used.set(room.used);
+        self.capacity.set(room.capacity);
+        self.chunk.set(room.chunk);
+    }
+}
+
+impl Producer {
+    /// Whose lane it is.
     pub(crate) fn recorder(&self) -> u64 {
         self.recorder
     }
 
-    /// Whether it is for one record only.
-    #[inline(always)]
-    pub(crate) fn is_last(&self) -> bool {
-        self.last
-    }
-
-    /// Tells this lane from every other.
-    #[inline(always)]
-    pub(crate) fn number(&self) -> u32 {
-        self.number
-    }
-
-    /// Makes room for `len` bytes. They are the consumer's when they are [committed](Self::commit). With `always`
-    /// the limit does not hold.
-    #[inline(always)]
-    pub(crate) fn reserve(&mut self, len: usize, always: bool) -> Result<(&mut [u8], Appended), Full> {
-        let mut appended = Appended::Here;
-        if self.capacity - self.used < len {
-            appended = self.next_chunk(len, always)?;
+    fn make_room(&mut self, len: usize, always: bool) -> Result<Appended, Full> {
+        if self.room.capacity - self.room.used >= len {
+            return Ok(Appended::Here);
         }
-        // SAFETY: the producer owns the last chunk of the chain, and everything in it above `used`, where there is
-        // room for `len`. The slice borrows the producer, so it is gone before anything of it is committed.
-        let space = unsafe { (*self.chunk).memory.space(self.used, len) };
-        Ok((space, appended))
-    }
-
-    /// Hands the `len` bytes that were reserved to the consumer.
-    #[inline(always)]
-    pub(crate) fn commit(&mut self, len: usize) {
-        // SAFETY: the producer owns the last chunk of the chain.
-        let chunk = unsafe { &*self.chunk };
-        #[cfg(vigil_loom)]
-        chunk.memory.publish(self.used, len);
-        self.used += len;
-        debug_assert!(self.used <= self.capacity);
-        chunk.memory.commit(self.used);
-    }
-
-    /// Appends `bytes`.
-    #[cfg(test)]
-    fn append(&mut self, bytes: &[u8], always: bool) -> Result<Appended, Full> {
-        let (space, appended) = self.reserve(bytes.len(), always)?;
-        space.copy_from_slice(bytes);
-        self.commit(bytes.len());
+        let appended = self.next_chunk(len, always)?;
+        // SAFETY: the last chunk of the chain is the producer's.
+        let memory = unsafe { &(*self.chunk).memory };
+        self.room = Room { start: memory.start(), used: 0, capacity: memory.capacity(), chunk: self.chunk };
         Ok(appended)
     }
 
@@ -251,11 +385,9 @@ impl Producer {
         }
         // SAFETY: the new chunk is the producer's.
         unsafe { &*next }.memory.begin(self.number, self.begun + 1);
-        self.capacity = capacity;
         // SAFETY: the last chunk of the chain is the producer's until `next` is set.
         unsafe { &*self.chunk }.next.store(next, Ordering::Release);
         self.chunk = next;
-        self.used = 0;
         self.begun += 1;
         if self.begun.is_multiple_of(PRESSING_CHUNKS) { Ok(Appended::Pressing) } else { Ok(Appended::Here) }
     }
@@ -284,8 +416,7 @@ impl Producer {
     pub(crate) fn close(&mut self) {
         // SAFETY: the spare chunks are the producer's.
         unsafe { free_list(std::mem::replace(&mut self.spare, ptr::null_mut())) };
-        self.capacity = 0;
-        self.used = 0;
+        self.room = Room::NONE;
         self.limit = 0;
         if let Some(shared) = self.shared.take() {
             shared.closed.store(true, Ordering::Release);
@@ -301,7 +432,7 @@ impl Drop for Producer {
 
 impl std::fmt::Debug for Producer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Producer").field("used", &self.used).finish_non_exhaustive()
+        f.debug_struct("Producer").field("number", &self.number).finish_non_exhaustive()
     }
 }
 
@@ -437,6 +568,55 @@ unsafe fn free_list(mut chunk: *mut Chunk) {
         // SAFETY: by the contract of this function; each came from `Chunk::boxed`.
         let owned = unsafe { Box::from_raw(chunk) };
         chunk = owned.next.load(Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod appending {
+    //! A lane as tests use it: bytes are records.
+
+    use super::{Appended, Consumer, Full, Producer, Tip, Write, lane};
+
+    struct Bytes<'a>(&'a [u8]);
+
+    impl Write for Bytes<'_> {
+        fn bound(&self) -> usize {
+            self.0.len()
+        }
+        fn write(&self, space: &mut [u8]) -> usize {
+            space.copy_from_slice(self.0);
+            space.len()
+        }
+        fn is_short(&self) -> bool {
+            true
+        }
+    }
+
+    /// A producer and the tip it is in while it appends.
+    pub(super) struct Appending(Option<&'static mut Producer>);
+
+    pub(super) fn appending(recorder: u64, limit: usize) -> (Appending, Consumer) {
+        let (producer, consumer) = lane(recorder, limit, false, None);
+        (Appending(Some(Box::leak(Box::new(producer)))), consumer)
+    }
+
+    impl Appending {
+        pub(super) fn append(&mut self, bytes: &[u8], always: bool) -> Result<Appended, Full> {
+            let tip = Tip::nowhere();
+            tip.exchange(self.0.take());
+            let made = tip.make_room(bytes.len(), always);
+            assert_eq!(made.is_ok(), tip.append(&Bytes(bytes)));
+            self.0 = tip.exchange(None);
+            made
+        }
+    }
+
+    impl Drop for Appending {
+        fn drop(&mut self) {
+            if let Some(producer) = self.0.take() {
+                producer.close();
+            }
+        }
     }
 }
 

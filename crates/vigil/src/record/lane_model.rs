@@ -1,3 +1,4 @@
+use super::appending::appending;
 use super::*;
 
 fn explore(work: impl Fn() + Sync + Send + 'static) {
@@ -9,7 +10,7 @@ fn explore(work: impl Fn() + Sync + Send + 'static) {
 #[test]
 fn everything_appended_is_read_once_in_order_over_chunks_that_come_back() {
     explore(|| {
-        let (mut producer, mut consumer) = lane(1, 1 << 20, false, None);
+        let (mut producer, mut consumer) = appending(1, 1 << 20);
         let thread = loom::thread::spawn(move || {
             for byte in 0..4_u8 {
                 producer.append(&[byte, byte], false).unwrap();
@@ -30,7 +31,7 @@ fn everything_appended_is_read_once_in_order_over_chunks_that_come_back() {
 #[test]
 fn a_consumer_that_goes_first_leaves_nothing_behind() {
     explore(|| {
-        let (mut producer, mut consumer) = lane(1, 1 << 20, false, None);
+        let (mut producer, mut consumer) = appending(1, 1 << 20);
         let thread = loom::thread::spawn(move || {
             for byte in 0..3_u8 {
                 // Refused once the consumer is gone and the chunk is full.

@@ -1,8 +1,9 @@
+use super::appending::appending;
 use super::*;
 
 #[test]
 fn records_of_two_threads_arrive_whole_and_in_order() {
-    let (mut producer, mut consumer) = lane(1, 64 << 20, false, None);
+    let (mut producer, mut consumer) = appending(1, 64 << 20);
     let count: u32 = if cfg!(miri) { 300 } else { 300_000 };
     let thread = std::thread::spawn(move || {
         for number in 0..count {
@@ -30,7 +31,7 @@ fn records_of_two_threads_arrive_whole_and_in_order() {
 
 #[test]
 fn a_full_lane_refuses_and_takes_again_once_it_was_read() {
-    let (mut producer, mut consumer) = lane(1, 2 * CHUNK_BYTES, false, None);
+    let (mut producer, mut consumer) = appending(1, 2 * CHUNK_BYTES);
     let record = vec![7; 1000];
     let mut taken = 0;
     while producer.append(&record, false).is_ok() {
@@ -46,7 +47,7 @@ fn a_full_lane_refuses_and_takes_again_once_it_was_read() {
 
 #[test]
 fn a_record_larger_than_a_chunk_gets_its_own_and_gives_it_back() {
-    let (mut producer, mut consumer) = lane(1, 16 << 20, false, None);
+    let (mut producer, mut consumer) = appending(1, 16 << 20);
     for _ in 0..50 {
         let record = vec![1; 3 * CHUNK_BYTES];
         producer.append(&record, false).unwrap();
@@ -60,7 +61,7 @@ fn a_record_larger_than_a_chunk_gets_its_own_and_gives_it_back() {
 
 #[test]
 fn a_producer_that_keeps_ahead_does_not_keep_the_consumer() {
-    let (mut producer, mut consumer) = lane(1, 64 << 20, false, None);
+    let (mut producer, mut consumer) = appending(1, 64 << 20);
     let record = [7; 1000];
     producer.append(&record, false).unwrap();
     let mut read = 0;

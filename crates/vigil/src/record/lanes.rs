@@ -1,15 +1,16 @@
 //! All lanes of one recorder: one a thread that records.
 //!
-//! A thread's lane is made at its first record and found again through a thread-local. It outlives its thread
-//! until the assembler has read the rest. A thread that is being torn down has no thread-locals left; its
-//! last records get a lane of their own each.
+//! A thread's lane is made at its first record and found again through a thread-local: the [`Tip`] of the lane the
+//! thread recorded to last. A lane outlives its thread until the assembler has read the rest. A thread that is being
+//! torn down has no thread-locals with destructors left; its last records get a lane of their own each.
 //!
 //! Limit: 128 MiB a thread by default ([`LANE_BYTES_DEFAULT`]), room for some 400 000 chat spans nobody has
 //! read yet. Ends are always taken: each belongs to a start that was.
 
 use super::file::RecordFileAt;
-use super::lane::{Consumer, Producer, lane};
-use std::cell::{Cell, RefCell};
+use super::format::{RECORD_MAX, Write};
+use super::lane::{Appended, Consumer, Full, Producer, Tip, lane};
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -40,10 +41,8 @@ pub(crate) trait Reader {
 }
 
 thread_local! {
-    /// This thread's lane in the recorder it recorded to last. Taken out while it is used. A plain reference, since
-    /// a thread-local that is dropped costs a check every time: [`LEAVING`] does that.
-    static MINE: Cell<Option<&'static mut Producer>> = const { Cell::new(None) };
-    /// Its lanes in other recorders; all of its lanes are closed when this is dropped.
+    /// This thread's lanes in other recorders than the one it recorded to last; all of its lanes are closed when this is
+    /// dropped.
     static LEAVING: Leaving = const { Leaving(RefCell::new(Vec::new())) };
 }
 
@@ -54,7 +53,7 @@ struct Leaving(RefCell<Vec<&'static mut Producer>>);
 
 impl Drop for Leaving {
     fn drop(&mut self) {
-        self.0.get_mut().drain(..).chain(MINE.take()).for_each(leave);
+        self.0.get_mut().drain(..).chain(Tip::mine().exchange(None)).for_each(leave);
     }
 }
 
@@ -67,7 +66,7 @@ fn leave(producer: &'static mut Producer) {
 /// In the child of a fork: lets go of this thread's lanes without a word, since they are its parent's. Takes no lock
 /// and frees nothing.
 pub(super) fn forget_lanes() {
-    MINE.take();
+    Tip::mine().exchange(None);
     LEAVING
         .try_with(|leaving| {
             if let Ok(mut others) = leaving.0.try_borrow_mut() {
@@ -84,31 +83,54 @@ impl Lanes {
         Self { id, limit, consumers, abandoned, file, process: std::process::id() }
     }
 
-    /// The calling thread's lane. It is [kept](Self::keep) for the next record when it was used.
+    /// Appends a record to the calling thread's lane, if it is short, that is where the thread recorded last, and there
+    /// is room. Answers with the lane's number.
     #[inline(always)]
-    pub(crate) fn mine(&self) -> &'static mut Producer {
-        // Nearly every thread records to one recorder.
-        match MINE.take() {
-            Some(producer) if producer.recorder() == self.id => producer,
-            another => self.find(another),
+    pub(crate) fn append_here(&self, record: &impl Write) -> Option<u64> {
+        let tip = Tip::mine();
+        (record.is_short() && tip.recorder() == self.id && tip.append(record)).then(|| tip.number())
+    }
+
+    /// Appends a record to the lane of that number, if it is short, that is where the calling thread recorded last, and
+    /// there is room. Lanes have different numbers in all recorders.
+    #[inline(always)]
+    pub(crate) fn append_to(lane: u64, record: &impl Write) -> bool {
+        let tip = Tip::mine();
+        record.is_short() && tip.number() == lane && tip.append(record)
+    }
+
+    /// Appends a record to the calling thread's lane. Answers with the lane's number. With `always` the lane's limit
+    /// does not hold.
+    pub(crate) fn append(&self, record: &impl Write, always: bool) -> Result<(u64, Appended), Full> {
+        if record.bound() > RECORD_MAX {
+            return Err(Full);
+        }
+        let tip = self.mine();
+        let appended = tip.make_room(record.bound(), always);
+        let lane = tip.number();
+        let written = tip.append(record);
+        tip.take_last().into_iter().for_each(leave);
+        match appended {
+            Ok(appended) if written => Ok((lane, appended)),
+            _ => Err(Full),
         }
     }
 
-    /// Keeps a lane for the calling thread's next record.
-    #[inline(always)]
-    pub(crate) fn keep(producer: &'static mut Producer) {
-        if producer.is_last() {
-            leave(producer);
-        } else {
-            MINE.set(Some(producer));
-        }
+    /// The number of the calling thread's lane.
+    pub(crate) fn number(&self) -> u64 {
+        let tip = self.mine();
+        let lane = tip.number();
+        tip.take_last().into_iter().for_each(leave);
+        lane
     }
 
-    /// This thread's lane, where it is not the one that was used last. Recording inside of recording does not
-    /// happen; if it did, it would get a lane of its own.
-    #[cold]
-    #[inline(never)]
-    fn find(&self, mut another: Option<&'static mut Producer>) -> &'static mut Producer {
+    /// The calling thread's lane, in the place of the one it recorded to last.
+    fn mine(&self) -> &'static Tip {
+        let tip = Tip::mine();
+        if tip.recorder() == self.id {
+            return tip;
+        }
+        let mut another = tip.exchange(None);
         let found = LEAVING.try_with(|leaving| {
             let mut others = leaving.0.try_borrow_mut().ok()?;
             others.extend(another.take());
@@ -117,12 +139,14 @@ impl Lanes {
             Some(others.swap_remove(at))
         });
         another.into_iter().for_each(leave);
-        match found {
+        let producer = match found {
             Ok(Some(producer)) => producer,
             Ok(None) => self.register(false),
             // The thread is being torn down: nothing will close the lane after this record.
             Err(_) => self.register(true),
-        }
+        };
+        tip.exchange(Some(producer)).into_iter().for_each(leave);
+        tip
     }
 
     fn register(&self, last: bool) -> &'static mut Producer {
@@ -192,29 +216,24 @@ impl Lanes {
 
 /// The bytes of a record as a lane carries them.
 #[cfg(test)]
-pub(crate) fn bytes_of(record: &impl super::format::Write) -> std::vec::IntoIter<u8> {
-    let mut bytes = vec![0; record.size()];
-    record.write(&mut bytes);
+pub(crate) fn bytes_of(record: &impl Write) -> std::vec::IntoIter<u8> {
+    let mut bytes = vec![0; record.bound()];
+    let len = record.write(&mut bytes);
+    bytes.truncate(len);
     bytes.into_iter()
 }
 
 #[cfg(all(test, not(vigil_loom)))]
 mod tests {
     use super::*;
-    use crate::record::format::{Record, Set, Write, read};
-    use crate::record::lane::Full;
+    use crate::record::format::{Record, Set, read};
     use std::sync::Arc;
     use vigil_core::id::SpanId;
 
     const RECORD: Set<'_> = Set(SpanId([1; 8]), &[]);
 
     fn append(lanes: &Lanes) -> Result<(), Full> {
-        let producer = lanes.mine();
-        let (space, _) = producer.reserve(RECORD.size(), false)?;
-        RECORD.write(space);
-        producer.commit(RECORD.size());
-        Lanes::keep(producer);
-        Ok(())
+        lanes.append(&RECORD, false).map(drop)
     }
 
     struct Count(usize);

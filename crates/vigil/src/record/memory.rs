@@ -131,23 +131,17 @@ mod real {
 
         /// Makes it the chunk `sequence` of `lane`, with nothing in it. In this order: a process that is killed half
         /// way leaves a chunk without records.
-        pub(in crate::record) fn begin(&self, lane: u32, sequence: usize) {
+        pub(in crate::record) fn begin(&self, lane: u64, sequence: usize) {
             self.word(word::COMMITTED).store(0, Ordering::Release);
-            self.word(word::LANE).store(u64::from(lane), Ordering::Release);
+            self.word(word::LANE).store(lane, Ordering::Release);
             self.word(word::SEQUENCE).store(sequence as u64, Ordering::Release);
             self.word(word::SETTLED).store(0, Ordering::Release);
         }
 
-        /// `len` bytes from `at`, for the producer.
-        ///
-        /// # Safety
-        /// They lie within the capacity and are the caller's alone for as long as it has them.
-        #[inline(always)]
-        #[expect(clippy::mut_from_ref, reason = "who may touch which bytes is the lane's protocol")]
-        pub(in crate::record) unsafe fn space(&self, at: usize, len: usize) -> &mut [u8] {
-            debug_assert!(at + len <= self.capacity);
-            // SAFETY: by the contract of this function; pages of a file or of none have every byte initialised.
-            unsafe { std::slice::from_raw_parts_mut(self.start.add(at), len) }
+        /// Where the records go. The producer writes there, through this pointer alone; pages of a file or of none have
+        /// every byte initialised.
+        pub(in crate::record) fn start(&self) -> *mut u8 {
+            self.start
         }
 
         pub(in crate::record) fn read(&self, from: usize, to: usize, read: &mut impl FnMut(&[u8])) {
@@ -178,7 +172,7 @@ mod modelled {
     pub(in crate::record) struct Memory {
         committed: AtomicUsize,
         cells: Vec<UnsafeCell<u8>>,
-        /// What the producer has written and not published yet. Nobody else looks at it.
+        /// Where the producer writes what it then publishes. Nobody else looks at it.
         space: std::cell::UnsafeCell<Vec<u8>>,
     }
 
@@ -188,7 +182,7 @@ mod modelled {
     impl Memory {
         pub(in crate::record) fn new(capacity: usize, _file: Option<&Arc<RecordFile>>) -> Option<Self> {
             let cells = (0..capacity).map(|_| UnsafeCell::new(0)).collect();
-            Some(Self { committed: AtomicUsize::new(0), cells, space: Default::default() })
+            Some(Self { committed: AtomicUsize::new(0), cells, space: vec![0; capacity].into() })
         }
         pub(in crate::record) fn empty() -> Self {
             Self { committed: AtomicUsize::new(0), cells: Vec::new(), space: Default::default() }
@@ -207,20 +201,17 @@ mod modelled {
             self.committed.load(Ordering::Acquire)
         }
         pub(in crate::record) fn settle(&self, _bytes: u64) {}
-        pub(in crate::record) fn begin(&self, _lane: u32, _sequence: usize) {
+        pub(in crate::record) fn begin(&self, _lane: u64, _sequence: usize) {
             self.committed.store(0, Ordering::Relaxed);
         }
-        #[expect(clippy::mut_from_ref, reason = "the producer's alone")]
-        pub(in crate::record) unsafe fn space(&self, _at: usize, len: usize) -> &mut [u8] {
-            // SAFETY: the space is the producer's alone.
-            let space = unsafe { &mut *self.space.get() };
-            space.resize(len, 0);
-            space
+        pub(in crate::record) fn start(&self) -> *mut u8 {
+            // SAFETY: the space is the producer's alone, and never grows.
+            unsafe { &mut *self.space.get() }.as_mut_ptr()
         }
         pub(in crate::record) fn publish(&self, at: usize, len: usize) {
             // SAFETY: the space is the producer's alone.
             let space = unsafe { &*self.space.get() };
-            for (cell, byte) in self.cells[at..at + len].iter().zip(space) {
+            for (cell, byte) in self.cells[at..at + len].iter().zip(&space[at..at + len]) {
                 // SAFETY: the model checks that nobody reads or writes this cell meanwhile.
                 cell.with_mut(|cell| unsafe { *cell = *byte });
             }

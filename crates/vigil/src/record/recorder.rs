@@ -3,9 +3,9 @@
 use super::file::RecordFile;
 use super::file::RecordFileAt;
 use super::format::{
-    AttrRef, End, EndedAs, Event, FLAG_SAMPLED, Set, SetCustom, SetInts, Start, StartFields, ValueRef, Write,
+    AttrRef, End, EndedAs, Event, FLAG_SAMPLED, Set, SetCustom, SetNumbers, Start, StartFields, ValueRef, Write,
 };
-use super::lane::{Appended, Full};
+use super::lane::Appended;
 use super::lanes::{Lanes, Reader};
 use crate::clock::{Clock, Ticks};
 use crate::host::HostContext;
@@ -39,6 +39,9 @@ pub(crate) struct Recorder {
     pub(crate) carrier: Carrier,
     assembler: OnceLock<Thread>,
     closed: AtomicBool,
+    /// Whether a start needs to ask nothing more: the clock is the processor's counter, ids are random, and the
+    /// recorder is open.
+    usual: AtomicBool,
     pub(crate) refused: Refused,
     /// What else has a notion of the current span, where it is shared.
     pub(crate) host_context: OnceLock<&'static dyn HostContext>,
@@ -63,40 +66,39 @@ pub(crate) struct Terms {
 /// A span whose records are all in one lane, and whose children begin in that lane too, can be finished as soon as
 /// its end is read; any other waits until all lanes were read.
 #[derive(Debug)]
-pub(crate) struct Home(AtomicU64);
-
-const LANE: u64 = 0xffff_ffff;
-const SHARED: u64 = 1 << 32;
+pub(crate) struct Home {
+    /// The lane's number; 0 for that of a span that is not recorded.
+    pub(crate) lane: u64,
+    /// Records about the span, or starts below it, may be in other lanes.
+    shared: AtomicBool,
+}
 
 impl Home {
-    /// Of a span that is not recorded.
     #[inline(always)]
-    pub(crate) const fn nowhere() -> Self {
-        Self(AtomicU64::new(0))
+    pub(crate) const fn of(lane: u64) -> Self {
+        Self { lane, shared: AtomicBool::new(false) }
     }
 
-    /// Says that a span below this one's has begun.
+    /// Says that there is a record about the span, or a start below it, in `lane`.
     #[inline(always)]
-    pub(crate) fn begun_below(&self, child: &Home) {
-        self.touched_from((child.0.load(Ordering::Relaxed) & LANE) as u32);
-    }
-
-    #[inline(always)]
-    fn touched_from(&self, lane: u32) {
-        if self.0.load(Ordering::Relaxed) & LANE != u64::from(lane) {
+    pub(crate) fn touched_from(&self, lane: u64) {
+        if self.lane != lane {
             self.share();
         }
     }
 
     /// Says that records about the span, or starts below it, may be in other lanes.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn share(&self) {
-        self.0.fetch_or(SHARED, Ordering::Relaxed);
+        // Read first: spans that many threads start others below are told so by each of them, every time.
+        if !self.is_shared() {
+            self.shared.store(true, Ordering::Relaxed);
+        }
     }
 
     #[inline(always)]
-    fn is_alone(&self, lane: u32) -> bool {
-        self.0.load(Ordering::Relaxed) & (LANE | SHARED) == u64::from(lane)
+    pub(crate) fn is_shared(&self) -> bool {
+        self.shared.load(Ordering::Relaxed)
     }
 }
 
@@ -154,6 +156,7 @@ impl Recorder {
         // Never freed: a handle then holds a plain reference, and eight threads do not fight over a count. It is
         // some hundred bytes a telemetry value; the lanes themselves are let go at the end.
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+        let usual = terms.clock.is_usual() && terms.ids.is_random();
         Box::leak(Box::new(Self {
             id,
             lanes: Lanes::new(id, terms.lane_bytes, terms.file),
@@ -166,6 +169,7 @@ impl Recorder {
             carrier: terms.carrier,
             assembler: OnceLock::new(),
             closed: AtomicBool::new(false),
+            usual: AtomicBool::new(usual),
             refused: Refused::default(),
             host_context: OnceLock::new(),
         }))
@@ -190,6 +194,7 @@ impl Recorder {
 
     /// From here on nothing is taken any more: the account is being made.
     pub(crate) fn close(&self) {
+        self.usual.store(false, Ordering::Release);
         self.closed.store(true, Ordering::Release);
     }
 
@@ -202,75 +207,63 @@ impl Recorder {
         self.closed.load(Ordering::Relaxed)
     }
 
-    /// Appends a record made by `record` for the calling thread's lane, whose number it is handed. Answers with that
-    /// number, or `None` when the record did not fit.
-    ///
-    /// No closure does the writing: a closure of several callers is a function of its own, and keys and lengths are
-    /// no constants there.
+    /// Whether starts and ends may take their short cuts ([`Lanes::append_here`], [`Lanes::append_to`]).
     #[inline(always)]
-    fn append<W: Write>(&self, refused: &AtomicU64, always: bool, record: impl FnOnce(u32) -> W) -> Option<u32> {
-        let producer = self.lanes.mine();
-        let lane = producer.number();
-        let record = record(lane);
-        let size = record.size();
-        let appended = match producer.reserve(size, always) {
-            Ok((space, appended)) => {
-                record.write(space);
-                producer.commit(size);
-                Ok(appended)
+    pub(crate) fn is_usual(&self) -> bool {
+        self.usual.load(Ordering::Relaxed)
+    }
+
+    /// The short cut of a start: appends it where this thread recorded last, if that is its lane and has room.
+    /// Answers with the lane's number.
+    #[inline(always)]
+    pub(crate) fn append_here(&self, record: &impl Write) -> Option<u64> {
+        self.lanes.append_here(record)
+    }
+
+    /// Appends a record. Answers with the number of the calling thread's lane, or `None` when the record did not fit.
+    fn append(&self, refused: &AtomicU64, always: bool, record: &impl Write) -> Option<u64> {
+        match self.lanes.append(record, always) {
+            Ok((lane, appended)) => {
+                if appended == Appended::Pressing {
+                    self.wake();
+                }
+                Some(lane)
             }
-            Err(full) => Err(full),
-        };
-        Lanes::keep(producer);
-        match appended {
-            Ok(Appended::Here) => Some(lane),
-            outcome => self.settle(outcome, refused).then_some(lane),
-        }
-    }
-
-    #[cold]
-    fn settle(&self, outcome: Result<Appended, Full>, refused: &AtomicU64) -> bool {
-        match outcome {
-            Ok(_) => self.wake(),
-            Err(Full) if !self.closed.load(Ordering::Relaxed) => {
-                refused.fetch_add(1, Ordering::Relaxed);
+            Err(_) => {
+                if !self.closed.load(Ordering::Relaxed) {
+                    refused.fetch_add(1, Ordering::Relaxed);
+                }
+                None
             }
-            Err(Full) => {}
-        }
-        outcome.is_ok()
-    }
-
-    /// Records a start. When it does not fit the span is lost, and its handle must record nothing more.
-    #[inline(always)]
-    pub(crate) fn start(&self, fields: StartFields<'_>, attributes: &[AttrRef<'_>]) -> Option<Home> {
-        if self.closed.load(Ordering::Relaxed) {
-            return None;
-        }
-        let lane = self.append(&self.refused.spans, false, |_| Start(fields, attributes))?;
-        Some(Home(AtomicU64::new(u64::from(lane))))
-    }
-
-    /// Records attributes.
-    #[inline(always)]
-    pub(crate) fn set(&self, span: SpanId, home: &Home, attributes: &[AttrRef<'_>]) {
-        if let Some(lane) = self.append(&self.refused.sets, false, |_| Set(span, attributes)) {
-            home.touched_from(lane);
         }
     }
 
-    /// Records whole numbers.
-    #[inline(always)]
-    pub(crate) fn set_ints(&self, span: SpanId, home: &Home, attributes: &[(Key, i64)]) {
-        if let Some(lane) = self.append(&self.refused.sets, false, |_| SetInts(span, attributes)) {
-            home.touched_from(lane);
-        }
-    }
-
+    /// Records a start and answers with its lane; 0 when it did not fit: then the span is lost, and its handle must
+    /// record nothing more.
     #[inline(never)]
-    pub(crate) fn set_custom(&self, span: SpanId, home: &Home, name: &str, value: ValueRef<'_>) {
-        if let Some(lane) = self.append(&self.refused.sets, false, |_| SetCustom(span, name, value)) {
-            home.touched_from(lane);
+    pub(crate) fn start(&self, fields: StartFields<'_>, attributes: &[AttrRef<'_>]) -> u64 {
+        if self.closed.load(Ordering::Relaxed) {
+            return 0;
         }
+        self.append(&self.refused.spans, false, &Start(fields, attributes)).unwrap_or(0)
+    }
+
+    /// Records attributes. Answers with the lane they are in.
+    #[inline(never)]
+    pub(crate) fn set(&self, span: SpanId, attributes: &[AttrRef<'_>]) -> Option<u64> {
+        self.append(&self.refused.sets, false, &Set(span, attributes))
+    }
+
+    /// Records those of the numbers that are known. Answers with the lane they are in.
+    #[inline(never)]
+    pub(crate) fn set_numbers<const N: usize>(&self, span: SpanId, keys: [Key; N], numbers: [u64; N]) -> Option<u64> {
+        self.append(&self.refused.sets, false, &SetNumbers(span, keys, numbers))
+    }
+
+    /// Records an attribute of the user's own. Answers with the lane it is in.
+    #[inline(never)]
+    pub(crate) fn set_custom(&self, span: SpanId, name: &str, value: ValueRef<'_>) -> Option<u64> {
+        self.append(&self.refused.sets, false, &SetCustom(span, name, value))
     }
 
     /// Records an event; `home` is that of the span it happened in, where its handle is at hand.
@@ -297,23 +290,24 @@ impl Recorder {
         severity: Severity,
         attributes: &[AttrRef<'_>],
     ) {
-        let lane = self.append(&self.refused.events, false, |_| Event { event, span, severity, time, attributes });
+        let lane = self.append(&self.refused.events, false, &Event { event, span, severity, time, attributes });
         if let (Some(lane), Some(home)) = (lane, home) {
             home.touched_from(lane);
         }
     }
 
     /// Records an end. Always fits while the recorder is open: its start did.
-    #[inline(always)]
-    pub(crate) fn end(&self, span: SpanId, home: &Home, ended: EndedAs<'_>) {
+    #[inline(never)]
+    pub(crate) fn end(&self, span: SpanId, lane: u64, shared: bool, ended: EndedAs<'_>) {
         let time = self.clock.ticks();
-        self.append(&self.refused.sets, true, |lane| End { span, time, ended, alone: home.is_alone(lane) });
+        let alone = !shared && self.lanes.number() == lane;
+        self.append(&self.refused.sets, true, &End { span, time, ended, alone });
     }
 
-    /// Records an end at `time`.
+    /// Records an end at `time`, of a span that others know of.
     #[inline(never)]
-    pub(crate) fn end_at(&self, time: Ticks, span: SpanId, home: &Home, ended: EndedAs<'_>) {
-        self.append(&self.refused.sets, true, |lane| End { span, time, ended, alone: home.is_alone(lane) });
+    pub(crate) fn end_at(&self, time: Ticks, span: SpanId, ended: EndedAs<'_>) {
+        self.append(&self.refused.sets, true, &End { span, time, ended, alone: false });
     }
 
     /// Takes a fact an adapter made.
@@ -370,11 +364,5 @@ impl Recorder {
     #[inline(never)]
     pub(crate) fn sampled_flag(&self, trace: TraceId, parent: Option<bool>) -> u8 {
         if self.sampler.keep(trace, parent) { FLAG_SAMPLED } else { 0 }
-    }
-
-    /// The flags of a span below one of this recorder's.
-    #[inline(always)]
-    pub(crate) fn flags_below(&self, trace: TraceId, parent: bool) -> u8 {
-        if self.sampler.parent_based { u8::from(parent) * FLAG_SAMPLED } else { self.sampled_flag(trace, Some(parent)) }
     }
 }

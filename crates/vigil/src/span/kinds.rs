@@ -37,7 +37,7 @@ macro_rules! handle {
             /// Ends the span as failed. `error` becomes `error.type`: a constant, or a provider's own code
             /// through [`ErrorType::from_code`].
             #[inline]
-            pub fn fail(mut self, error: impl Into<ErrorType>) {
+            pub fn fail(self, error: impl Into<ErrorType>) {
                 self.0.fail(&error.into());
             }
 
@@ -109,20 +109,15 @@ handle! {
 
 /// Who starts a span: a handle, or the telemetry value. One list of constructors serves both.
 pub(crate) trait Starts {
-    /// A span that records nothing; what [`begin`](Self::begin) makes one that does.
-    fn child(&self) -> Span;
-
-    /// Starts `child`, which is in the place it stays in: a span that is moved costs more than one that is off.
-    /// `attributes` makes them of `values` where they are written, and must capture nothing. What [`SpanKind::def`]
-    /// says of the kind, the operation above all, need not be among them.
-    fn begin<A, const N: usize>(
+    /// Starts a span. `attributes` makes them of `values` where they are written, and must capture nothing. What
+    /// [`SpanKind::def`] says of the kind, the operation above all, need not be among them.
+    fn start<A: Copy, const N: usize>(
         &self,
-        child: &mut Span,
         kind: SpanKind,
         target: &str,
         values: A,
-        attributes: impl for<'v> Fn(&'v A) -> [AttrRef<'v>; N],
-    );
+        attributes: impl Copy + for<'v> Fn(&'v A) -> [AttrRef<'v>; N],
+    ) -> Span;
 }
 
 /// A recorder and the parent that holds when there is no handle.
@@ -132,23 +127,21 @@ pub(crate) struct Root {
 }
 
 impl Starts for Root {
-    fn child(&self) -> Span {
-        Span::off(self.parent)
-    }
-
-    fn begin<A, const N: usize>(
+    fn start<A: Copy, const N: usize>(
         &self,
-        child: &mut Span,
         kind: SpanKind,
         target: &str,
         values: A,
-        attributes: impl for<'v> Fn(&'v A) -> [AttrRef<'v>; N],
-    ) {
-        if let Some(recorder) = self.recorder {
-            *child = Span::start(recorder, self.parent, kind, target, &attributes(&values));
-        }
+        attributes: impl Copy + for<'v> Fn(&'v A) -> [AttrRef<'v>; N],
+    ) -> Span {
+        let span = match self.recorder {
+            Some(recorder) => Span::start(recorder, self.parent, kind, target, &attributes(&values)),
+            None => Span::off(self.parent),
+        };
         #[cfg(feature = "tracing")]
-        child.show(None, kind, target, &attributes(&values));
+        return span.shown(None, kind, target, &attributes(&values));
+        #[cfg(not(feature = "tracing"))]
+        span
     }
 }
 
@@ -157,116 +150,97 @@ const TARGET: ValueRef<'static> = ValueRef::Target;
 
 #[inline(always)]
 pub(crate) fn workflow(from: &impl Starts, name: &str) -> WorkflowSpan {
-    let mut span = WorkflowSpan(from.child());
-    from.begin(&mut span.0, SpanKind::Workflow, name, (), |()| [(attr::GEN_AI_WORKFLOW_NAME, TARGET)]);
-    span
+    WorkflowSpan(from.start(SpanKind::Workflow, name, (), |()| [(attr::GEN_AI_WORKFLOW_NAME, TARGET)]))
 }
 
 #[inline(always)]
 pub(crate) fn agent(from: &impl Starts, session: &str, name: &str) -> AgentSpan {
-    let mut span = AgentSpan(from.child());
-    from.begin(&mut span.0, SpanKind::Agent, name, session, |session| {
+    AgentSpan(from.start(SpanKind::Agent, name, session, |session| {
         [
             (attr::GEN_AI_AGENT_NAME, TARGET),
             (attr::LIFE_SESSION_ID, (*session).into()),
             (attr::GEN_AI_CONVERSATION_ID, (*session).into()),
         ]
-    });
-    span
+    }))
 }
 
 #[inline(always)]
 pub(crate) fn turn(from: &impl Starts, number: u64) -> TurnSpan {
     let mut digits = itoa::Buffer::new();
-    let mut span = TurnSpan(from.child());
-    from.begin(&mut span.0, SpanKind::Turn, digits.format(number), number, |number| {
-        [(attr::VIGIL_TURN_NUMBER, (*number).into())]
-    });
-    span
+    TurnSpan(
+        from.start(SpanKind::Turn, digits.format(number), number, |number| {
+            [(attr::VIGIL_TURN_NUMBER, (*number).into())]
+        }),
+    )
 }
 
 #[inline(always)]
 pub(crate) fn phase(from: &impl Starts, phase: Phase) -> PhaseSpan {
-    let mut span = PhaseSpan(from.child());
-    from.begin(&mut span.0, SpanKind::Phase, phase.as_str(), (), |()| [(attr::LIFE_LOOP_PHASE, TARGET)]);
-    span
+    PhaseSpan(from.start(SpanKind::Phase, phase.as_str(), (), |()| [(attr::LIFE_LOOP_PHASE, TARGET)]))
 }
 
 /// What calls of a model have at their start.
 #[inline(always)]
 fn model_call<'v>(provider: &'v &str) -> [AttrRef<'v>; 2] {
-    [(attr::GEN_AI_PROVIDER_NAME, (*provider).into()), (attr::GEN_AI_REQUEST_MODEL, TARGET)]
+    [(attr::GEN_AI_REQUEST_MODEL, TARGET), (attr::GEN_AI_PROVIDER_NAME, (*provider).into())]
 }
 
 #[inline(always)]
 pub(crate) fn chat(from: &impl Starts, provider: &Provider, model: &str) -> ChatSpan {
-    let mut span = ChatSpan(from.child());
-    from.begin(&mut span.0, SpanKind::Chat, model, provider.as_str(), model_call);
-    span
+    ChatSpan(from.start(SpanKind::Chat, model, provider.as_str(), model_call))
 }
 
 #[inline(always)]
 pub(crate) fn embeddings(from: &impl Starts, provider: &Provider, model: &str) -> EmbeddingsSpan {
-    let mut span = EmbeddingsSpan(from.child());
-    from.begin(&mut span.0, SpanKind::Embeddings, model, provider.as_str(), model_call);
-    span
+    EmbeddingsSpan(from.start(SpanKind::Embeddings, model, provider.as_str(), model_call))
 }
 
 #[inline(always)]
 pub(crate) fn tool(from: &impl Starts, name: &str, call_id: &str) -> ToolSpan {
-    let mut span = ToolSpan(from.child());
-    from.begin(&mut span.0, SpanKind::Tool, name, call_id, |call_id| {
+    ToolSpan(from.start(SpanKind::Tool, name, call_id, |call_id| {
         [
             (attr::GEN_AI_TOOL_NAME, TARGET),
             (attr::GEN_AI_TOOL_CALL_ID, (*call_id).into()),
             (attr::GEN_AI_TOOL_TYPE, ToolType::Function.as_str().into()),
         ]
-    });
-    span
+    }))
 }
 
 pub(crate) fn mcp(from: &impl Starts, method: &McpMethod, target: &str) -> McpSpan {
     let kind = SpanKind::McpRequest;
-    let mut span = McpSpan(from.child());
     let name = method.as_str();
-    match method {
+    McpSpan(match method {
         m if *m == McpMethod::TOOLS_CALL => {
-            from.begin(&mut span.0, kind, target, (name, Operation::EXECUTE_TOOL), |(name, operation)| {
+            let operation = Operation::EXECUTE_TOOL;
+            from.start(kind, target, (name, operation.as_str()), |(name, operation)| {
                 [
                     (attr::MCP_METHOD_NAME, (*name).into()),
                     (attr::GEN_AI_TOOL_NAME, TARGET),
-                    (attr::GEN_AI_OPERATION_NAME, operation.as_str().into()),
+                    (attr::GEN_AI_OPERATION_NAME, (*operation).into()),
                 ]
             })
         }
-        m if *m == McpMethod::PROMPTS_GET => from.begin(&mut span.0, kind, target, name, |name| {
+        m if *m == McpMethod::PROMPTS_GET => from.start(kind, target, name, |name| {
             [(attr::MCP_METHOD_NAME, (*name).into()), (attr::GEN_AI_PROMPT_NAME, TARGET)]
         }),
         // A resource's URI has no place in a span's name: there are too many of them.
-        _ => from.begin(&mut span.0, kind, "", name, |name| [(attr::MCP_METHOD_NAME, (*name).into())]),
-    }
-    span
+        _ => from.start(kind, "", name, |name| [(attr::MCP_METHOD_NAME, (*name).into())]),
+    })
 }
 
 #[inline(always)]
 pub(crate) fn capability(from: &impl Starts, name: &str) -> CapabilitySpan {
-    let mut span = CapabilitySpan(from.child());
-    from.begin(&mut span.0, SpanKind::Capability, name, (), |()| [(attr::CAP_NAME, TARGET)]);
-    span
+    CapabilitySpan(from.start(SpanKind::Capability, name, (), |()| [(attr::CAP_NAME, TARGET)]))
 }
 
 #[inline(always)]
 pub(crate) fn approval(from: &impl Starts, tool: &str) -> ApprovalSpan {
-    let mut span = ApprovalSpan(from.child());
-    from.begin(&mut span.0, SpanKind::Approval, tool, (), |()| [(attr::GEN_AI_TOOL_NAME, TARGET)]);
-    span
+    ApprovalSpan(from.start(SpanKind::Approval, tool, (), |()| [(attr::GEN_AI_TOOL_NAME, TARGET)]))
 }
 
 #[inline(always)]
 pub(crate) fn cleanup(from: &impl Starts, what: &str) -> CleanupSpan {
-    let mut span = CleanupSpan(from.child());
-    from.begin(&mut span.0, SpanKind::Cleanup, what, (), |()| [(attr::VIGIL_CLEANUP_WHAT, TARGET)]);
-    span
+    CleanupSpan(from.start(SpanKind::Cleanup, what, (), |()| [(attr::VIGIL_CLEANUP_WHAT, TARGET)]))
 }
 
 /// Writes the public constructors onto a type that [`Starts`] spans.
@@ -350,19 +324,21 @@ impl ChatSpan {
     /// ones): the last wins. What is unknown stays absent; it is never written as 0.
     #[inline]
     pub fn record_token_usage(&mut self, usage: Usage) {
-        record_usage(self, &usage);
+        self.set_tokens(&usage);
     }
 
     /// Records why the model stopped.
     #[inline]
     pub fn record_finish_reason(&mut self, reason: FinishReason) {
-        self.set(reason, |reason| [(attr::GEN_AI_RESPONSE_FINISH_REASONS, ValueRef::Only(reason.as_str()))]);
+        self.set(reason.as_str(), |reason| [(attr::GEN_AI_RESPONSE_FINISH_REASONS, ValueRef::Only(reason))]);
     }
 
     /// Records the response's id and the answering model; an empty text stands for what the server did not say.
     #[inline]
     pub fn record_response(&mut self, id: &str, model: &str) {
         match (id, model) {
+            // Nothing of the texts is looked at.
+            _ if !self.is_recorded() => {}
             ("", "") => {}
             ("", model) => self.set(model, |model| [(attr::GEN_AI_RESPONSE_MODEL, (*model).into())]),
             (id, "") => self.set(id, |id| [(attr::GEN_AI_RESPONSE_ID, (*id).into())]),
@@ -436,43 +412,11 @@ impl ChatSpan {
     }
 }
 
-/// Numbers and not [`Usage`]: numbers stay in registers, and where nobody records they are never worked out.
-#[inline(always)]
-fn record_usage(span: &Span, usage: &Usage) {
-    if span.is_recorded() {
-        let number = |number: Option<u64>| number.unwrap_or(UNKNOWN);
-        record_tokens(
-            span,
-            [number(usage.input()), number(usage.output())],
-            [number(usage.cache_read_tokens()), number(usage.cache_write_tokens())],
-            [number(usage.reasoning_tokens()), number(usage.cache_write_1h_tokens().filter(|tokens| *tokens > 0))],
-            number(usage.web_search_requests().filter(|requests| *requests > 0)),
-        );
-    }
-}
-
-/// Stands for a number of tokens nobody knows.
-const UNKNOWN: u64 = u64::MAX;
-
-#[inline(never)]
-fn record_tokens(span: &Span, total: [u64; 2], cache: [u64; 2], parts: [u64; 2], web_searches: u64) {
-    let known = |number: u64| (number != UNKNOWN).then_some(number);
-    span.set_numbers([
-        (attr::GEN_AI_USAGE_INPUT_TOKENS, known(total[0])),
-        (attr::GEN_AI_USAGE_OUTPUT_TOKENS, known(total[1])),
-        (attr::GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS, known(cache[0])),
-        (attr::GEN_AI_USAGE_CACHE_WRITE_INPUT_TOKENS, known(cache[1])),
-        (attr::GEN_AI_USAGE_REASONING_OUTPUT_TOKENS, known(parts[0])),
-        (attr::VIGIL_USAGE_CACHE_WRITE_1H_INPUT_TOKENS, known(parts[1])),
-        (attr::VIGIL_USAGE_WEB_SEARCH_REQUESTS, known(web_searches)),
-    ]);
-}
-
 impl EmbeddingsSpan {
     /// Records the tokens of the call.
     #[inline]
     pub fn record_token_usage(&mut self, usage: Usage) {
-        record_usage(self, &usage);
+        self.set_tokens(&usage);
     }
 
     /// Records how many dimensions the vectors have.

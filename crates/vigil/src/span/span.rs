@@ -2,14 +2,20 @@
 
 use super::ambient::{Ambient, EnterGuard, Scope};
 use super::kinds::Starts;
+use crate::clock;
 #[cfg(feature = "tracing")]
 use crate::clock::Ticks;
-use crate::record::format::{AttrRef, EndedAs, FLAG_REMOTE, FLAG_SAMPLED, StartFields, ValueRef};
+use crate::ids;
+use crate::record::format::{
+    AttrRef, End, EndedAs, FLAG_REMOTE, FLAG_SAMPLED, Set, SetNumbers, Start, StartFields, UNKNOWN, ValueRef,
+};
+use crate::record::lanes::Lanes;
 use crate::record::{Home, Recorder};
 use crate::settings::{Carrier, name};
 use std::time::Duration;
 use vigil_core::contract::{EventKind, Key, MAX_NAME_VALUE_BYTES, SpanKind, attr};
 use vigil_core::id::{SpanContext, SpanId, TraceId};
+use vigil_core::usage::Usage;
 use vigil_core::vocab::{EconomicMode, ErrorType, EvaluationTiming, OperatingMode, Severity, sanitise};
 
 /// A span that has started: the part that is the same for every kind.
@@ -18,22 +24,25 @@ use vigil_core::vocab::{EconomicMode, ErrorType, EvaluationTiming, OperatingMode
 /// which deref to this.
 #[derive(Debug)]
 pub struct Span {
-    /// `None` when telemetry is off or the start did not fit in the buffer.
-    recorder: Option<&'static Recorder>,
-    place: Place,
-    home: Home,
+    /// `None` when telemetry is off and nothing is above the span. That is all that is written or read of it then.
+    inner: Option<Inner>,
     #[cfg(feature = "tracing")]
     started: Ticks,
     #[cfg(feature = "tracing")]
     mirror: Option<tracing::Span>,
 }
 
-/// Where in which trace a span is. Copied as a whole and never in parts: that is what off costs.
-#[derive(Clone, Copy, Debug)]
-struct Place {
+/// What a span that is on, or has something above it, consists of.
+///
+/// What is called out of line is handed these parts and never the whole: a span that nobody has a pointer to stays in
+/// registers, and vanishes from the caller's code where it is off.
+#[derive(Debug)]
+struct Inner {
+    /// `None` when telemetry is off or the start did not fit in the buffer.
+    recorder: Option<&'static Recorder>,
     context: SpanContext,
-    /// 0 or 1; as long as a word, since padding would be copied byte by byte.
-    sampled: u64,
+    sampled: bool,
+    home: Home,
 }
 
 /// What a new span hangs from.
@@ -132,14 +141,194 @@ macro_rules! attribute_value_from {
 }
 attribute_value_from!(&'a str => Str, i64 => Int, i32 => Int, u32 => Int, f64 => Double, bool => Bool);
 
-impl Span {
-    /// A span that records nothing.
+impl Inner {
+    /// Of a span that records nothing.
     #[inline(always)]
-    const fn unrecorded(place: Place) -> Self {
+    const fn unrecorded(context: SpanContext, sampled: bool) -> Self {
+        Self { recorder: None, context, sampled, home: Home::of(0) }
+    }
+
+    #[inline(always)]
+    fn start_below<A: Copy, const N: usize>(
+        &self,
+        kind: SpanKind,
+        target: &str,
+        values: A,
+        attributes: impl Copy + for<'v> Fn(&'v A) -> [AttrRef<'v>; N],
+    ) -> Self {
+        let (span, lane) = begin_below(self, kind, target, values, attributes);
         Self {
-            recorder: None,
-            place,
-            home: Home::nowhere(),
+            recorder: if lane == 0 { None } else { self.recorder },
+            context: SpanContext { trace_id: self.context.trace_id, span_id: SpanId(span.to_ne_bytes()) },
+            sampled: self.sampled,
+            home: Home::of(lane),
+        }
+    }
+}
+
+/// Starts a span below `parent` and answers with its id, as the bytes lie in memory, and its lane; 0 for a span that
+/// is not recorded.
+#[inline(never)]
+fn begin_below<A: Copy, const N: usize>(
+    parent: &Inner,
+    kind: SpanKind,
+    target: &str,
+    values: A,
+    attributes: impl Copy + for<'v> Fn(&'v A) -> [AttrRef<'v>; N],
+) -> (u64, u64) {
+    if let Some(recorder) = parent.recorder
+        && recorder.is_usual()
+        && let Some(span) = ids::random_span_id()
+    {
+        let fields = StartFields {
+            trace: parent.context.trace_id,
+            span,
+            parent: parent.context.span_id,
+            kind,
+            flags: u8::from(parent.sampled) * FLAG_SAMPLED,
+            time: clock::read_usual(),
+            target,
+        };
+        if let Some(lane) = recorder.append_here(&Start(fields, &attributes(&values))) {
+            parent.home.touched_from(lane);
+            return (u64::from_ne_bytes(span.0), lane);
+        }
+    }
+    begin_below_slowly(parent, kind, target, values, attributes)
+}
+
+#[cold]
+#[inline(never)]
+fn begin_below_slowly<A: Copy, const N: usize>(
+    parent: &Inner,
+    kind: SpanKind,
+    target: &str,
+    values: A,
+    attributes: impl Copy + for<'v> Fn(&'v A) -> [AttrRef<'v>; N],
+) -> (u64, u64) {
+    // Without a recorder the span is where its parent is.
+    let Some(recorder) = parent.recorder else { return (u64::from_ne_bytes(parent.context.span_id.0), 0) };
+    let (trace, flags) = (parent.context.trace_id, u8::from(parent.sampled) * FLAG_SAMPLED);
+    let (span, lane) = begin(recorder, trace, parent.context.span_id, flags, kind, target, &attributes(&values));
+    parent.home.touched_from(lane);
+    (u64::from_ne_bytes(span.0), lane)
+}
+
+/// Starts a span.
+fn begin(
+    recorder: &Recorder,
+    trace: TraceId,
+    parent: SpanId,
+    flags: u8,
+    kind: SpanKind,
+    target: &str,
+    attributes: &[AttrRef<'_>],
+) -> (SpanId, u64) {
+    let span = recorder.ids.span_id();
+    let time = recorder.clock.ticks();
+    (span, recorder.start(StartFields { trace, span, parent, kind, flags, time, target }, attributes))
+}
+
+/// Records attributes. Answers with whether this is in another lane than the span's.
+#[inline(never)]
+fn set<A: Copy, const N: usize>(
+    recorder: Option<&'static Recorder>,
+    span: SpanId,
+    lane: u64,
+    values: A,
+    attributes: impl Copy + for<'v> Fn(&'v A) -> [AttrRef<'v>; N],
+) -> bool {
+    !Lanes::append_to(lane, &Set(span, &attributes(&values))) && set_slowly(recorder, span, lane, values, attributes)
+}
+
+#[cold]
+#[inline(never)]
+fn set_slowly<A: Copy, const N: usize>(
+    recorder: Option<&'static Recorder>,
+    span: SpanId,
+    lane: u64,
+    values: A,
+    attributes: impl Copy + for<'v> Fn(&'v A) -> [AttrRef<'v>; N],
+) -> bool {
+    recorder.and_then(|recorder| recorder.set(span, &attributes(&values))).is_some_and(|other| other != lane)
+}
+
+/// Ends a span that nobody ended: as failed where a panic is unwinding and that is to be told, else as cancelled. Answers
+/// with whether it is the former. Not as one that is alone: it is rare, and may wait.
+#[cold]
+#[inline(never)]
+fn end_dropped(recorder: Option<&'static Recorder>, span: SpanId) -> bool {
+    let Some(recorder) = recorder else { return false };
+    let panic = crate::ending::unwinding(recorder);
+    if let Some(said) = panic.as_ref().and_then(|panic| panic.said.as_deref()) {
+        recorder.set(span, &[(attr::EXCEPTION_MESSAGE, said.into())]);
+    }
+    let ended = if panic.is_some() { EndedAs::Error(PANIC.as_str()) } else { EndedAs::Cancelled };
+    recorder.end(span, 0, true, ended);
+    panic.is_some()
+}
+
+/// Records numbers of tokens, in the order of [`TOKENS`]. As [`set`].
+#[inline(never)]
+fn set_numbers(recorder: Option<&'static Recorder>, span: SpanId, lane: u64, numbers: [u64; TOKENS.len()]) -> bool {
+    if Lanes::append_to(lane, &SetNumbers(span, TOKENS, numbers)) {
+        return false;
+    }
+    recorder.and_then(|recorder| recorder.set_numbers(span, TOKENS, numbers)).is_some_and(|other| other != lane)
+}
+
+/// What is recorded of the tokens of a call.
+const TOKENS: [Key; 7] = [
+    attr::GEN_AI_USAGE_INPUT_TOKENS,
+    attr::GEN_AI_USAGE_OUTPUT_TOKENS,
+    attr::GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS,
+    attr::GEN_AI_USAGE_CACHE_WRITE_INPUT_TOKENS,
+    attr::GEN_AI_USAGE_REASONING_OUTPUT_TOKENS,
+    attr::VIGIL_USAGE_CACHE_WRITE_1H_INPUT_TOKENS,
+    attr::VIGIL_USAGE_WEB_SEARCH_REQUESTS,
+];
+
+/// The numbers of [`TOKENS`], [`UNKNOWN`] where nobody said.
+#[inline(always)]
+fn tokens(usage: &Usage) -> [u64; TOKENS.len()] {
+    let nonzero = |number: Option<u64>| number.filter(|number| *number > 0);
+    [
+        usage.input(),
+        usage.output(),
+        usage.cache_read_tokens(),
+        usage.cache_write_tokens(),
+        usage.reasoning_tokens(),
+        nonzero(usage.cache_write_1h_tokens()),
+        nonzero(usage.web_search_requests()),
+    ]
+    .map(|number| number.unwrap_or(UNKNOWN))
+}
+
+/// Ends a span well: most do, and that record has a fixed size.
+#[inline(never)]
+fn end_well(recorder: Option<&'static Recorder>, span: SpanId, lane: u64, shared: bool) {
+    if let Some(recorder) = recorder
+        && recorder.is_usual()
+        && Lanes::append_to(lane, &End { span, time: clock::read_usual(), ended: EndedAs::Ok, alone: !shared })
+    {
+        return;
+    }
+    end(recorder, span, lane, shared, EndedAs::Ok);
+}
+
+#[cold]
+#[inline(never)]
+fn end(recorder: Option<&'static Recorder>, span: SpanId, lane: u64, shared: bool, ended: EndedAs<'_>) {
+    if let Some(recorder) = recorder {
+        recorder.end(span, lane, shared, ended);
+    }
+}
+
+impl Span {
+    #[inline(always)]
+    const fn of(inner: Option<Inner>) -> Self {
+        Self {
+            inner,
             #[cfg(feature = "tracing")]
             started: Ticks(0),
             #[cfg(feature = "tracing")]
@@ -150,14 +339,12 @@ impl Span {
     /// A span that records nothing below `parent`.
     #[inline]
     pub(crate) fn off(parent: Parent) -> Self {
-        Self::unrecorded(Place {
-            context: parent.context.unwrap_or(NO_CONTEXT),
-            sampled: u64::from(parent.sampled.unwrap_or(false)),
-        })
+        let sampled = parent.sampled.unwrap_or(false);
+        Self::of(parent.context.map(|context| Inner::unrecorded(context, sampled)))
     }
 
     /// Starts a span below `parent`, or at the root of a trace.
-    #[inline(always)]
+    #[inline(never)]
     pub(crate) fn start(
         recorder: &'static Recorder,
         parent: Parent,
@@ -172,127 +359,105 @@ impl Span {
         let remote = if parent.remote { FLAG_REMOTE } else { 0 };
         let flags = recorder.sampled_flag(trace, parent.sampled) | remote;
         let above = parent.context.map_or(SpanId([0; 8]), |context| context.span_id);
-        Self::record_start(recorder, trace, above, flags, kind, target, attributes)
+        let (span, lane) = begin(recorder, trace, above, flags, kind, target, attributes);
+        Self::of(Some(Inner {
+            recorder: (lane != 0).then_some(recorder),
+            context: SpanContext { trace_id: trace, span_id: span },
+            sampled: flags & FLAG_SAMPLED != 0,
+            home: Home::of(lane),
+        }))
     }
 
     #[inline(always)]
-    fn record_start(
-        recorder: &'static Recorder,
-        trace: TraceId,
-        parent: SpanId,
-        flags: u8,
-        kind: SpanKind,
-        target: &str,
-        attributes: &[AttrRef<'_>],
-    ) -> Self {
-        let span = recorder.ids.span_id();
-        let started = recorder.clock.ticks();
-        let fields = StartFields { trace, span, parent, kind, flags, time: started, target };
-        let home = recorder.start(fields, attributes);
-        Self {
-            recorder: home.is_some().then_some(recorder),
-            place: Place {
-                context: SpanContext { trace_id: trace, span_id: span },
-                sampled: u64::from(flags & FLAG_SAMPLED),
-            },
-            #[cfg(feature = "tracing")]
-            started,
-            home: home.unwrap_or_else(Home::nowhere),
-            #[cfg(feature = "tracing")]
-            mirror: None,
-        }
+    fn recorder(&self) -> Option<&'static Recorder> {
+        self.inner.as_ref()?.recorder
     }
 
     /// Lets the span appear to whoever subscribes to `tracing`, below its parent's mirror where there is one.
     #[cfg(feature = "tracing")]
-    pub(crate) fn show(
-        &mut self,
+    pub(crate) fn shown(
+        mut self,
         parent: Option<&tracing::Span>,
         kind: SpanKind,
         target: &str,
         attributes: &[AttrRef<'_>],
-    ) {
+    ) -> Self {
         if crate::interop::is_anyone_interested() {
-            let context = self.has_context().then_some(self.place.context);
+            let context = self.inner.as_ref().map(|inner| inner.context);
             let ambient = self.ambient();
+            self.started = self.recorder().map(|recorder| recorder.clock.ticks()).unwrap_or_default();
             self.mirror = crate::interop::mirror(parent, ambient, context, kind, target, attributes);
         }
-    }
-
-    #[inline(never)]
-    fn start_below<A, const N: usize>(
-        &self,
-        child: &mut Span,
-        kind: SpanKind,
-        target: &str,
-        values: &A,
-        attributes: &impl for<'v> Fn(&'v A) -> [AttrRef<'v>; N],
-    ) {
-        let Some(recorder) = self.recorder else { return };
-        // What is recorded has a context, and where the parent's decision counts, it was made.
-        let context = self.place.context;
-        let flags = recorder.flags_below(context.trace_id, self.is_sampled());
-        *child =
-            Self::record_start(recorder, context.trace_id, context.span_id, flags, kind, target, &attributes(values));
-        self.home.begun_below(&child.home);
+        self
     }
 
     /// Whether what is recorded here was done before and is only replayed.
     pub(crate) fn is_replay(&self) -> bool {
-        self.recorder.is_some_and(|recorder| recorder.replay)
+        self.recorder().is_some_and(|recorder| recorder.replay)
     }
 
     /// Records the seconds from the start until now.
     pub(crate) fn set_until_now(&self, key: Key) {
         #[cfg(feature = "tracing")]
-        if let (Some(mirror), Some(recorder)) = (&self.mirror, self.recorder) {
+        if let (Some(mirror), Some(recorder)) = (&self.mirror, self.recorder()) {
             let seconds = recorder.clock.anchor().between(self.started, recorder.clock.ticks()).as_secs_f64();
             crate::interop::record(mirror, &[(key, seconds.into())]);
         }
-        if let Some(recorder) = self.recorder {
-            recorder.set(self.place.context.span_id, &self.home, &[(key, ValueRef::Until(recorder.clock.ticks()))]);
+        self.set_all(|recorder| [(key, ValueRef::Until(recorder.clock.ticks()))]);
+    }
+
+    /// Records attributes that are made where somebody records; the general way, for what is not recorded all the time.
+    fn set_all<'v, const N: usize>(&self, attributes: impl FnOnce(&Recorder) -> [AttrRef<'v>; N]) {
+        if let Some(inner) = &self.inner
+            && let Some(recorder) = inner.recorder
+            && let Some(lane) = recorder.set(inner.context.span_id, &attributes(recorder))
+        {
+            inner.home.touched_from(lane);
         }
     }
 
+    /// Says that others know of this span: whoever does may record about it, and start spans below it, anywhere.
     #[inline(always)]
-    fn has_context(&self) -> bool {
-        self.place.context != NO_CONTEXT
+    fn share(&self) {
+        if let Some(inner) = &self.inner {
+            inner.home.share();
+        }
     }
 
     /// The ids of this span. All zero when telemetry is off and there is no parent either.
     #[inline]
     pub fn context(&self) -> SpanContext {
-        // Whoever has it may start spans below this one anywhere.
-        self.home.share();
-        self.place.context
+        self.share();
+        self.inner.as_ref().map_or(NO_CONTEXT, |inner| inner.context)
     }
 
     /// Whether anything recorded here goes anywhere.
     #[inline]
     pub fn is_recording(&self) -> bool {
-        self.recorder.is_some()
+        self.recorder().is_some()
     }
 
-    /// Whether anybody wants to know what becomes of this span.
+    /// Whether anybody may want to know what becomes of this span.
     #[inline(always)]
     pub(crate) fn is_recorded(&self) -> bool {
         #[cfg(feature = "tracing")]
         if self.mirror.is_some() {
             return true;
         }
-        self.recorder.is_some()
+        self.inner.is_some()
     }
 
     /// Whether this span's trace is exported; metrics and logs are made either way.
     pub fn is_sampled(&self) -> bool {
-        self.place.sampled != 0
+        self.inner.as_ref().is_some_and(|inner| inner.sampled)
     }
 
     /// The W3C `traceparent` of this span, to hand to another process or service; `None` when telemetry is
     /// off and there is no parent either.
     pub fn traceparent(&self) -> Option<String> {
-        self.home.share();
-        self.has_context().then(|| super::propagate::traceparent(self.place.context, self.is_sampled()))
+        self.share();
+        let inner = self.inner.as_ref()?;
+        Some(super::propagate::traceparent(inner.context, inner.sampled))
     }
 
     /// The environment that makes a child process continue this trace: `TRACEPARENT`, and `TRACESTATE` and
@@ -305,7 +470,7 @@ impl Span {
     /// command.envs(tool.child_env());
     /// ```
     pub fn child_env(&self) -> impl Iterator<Item = (&'static str, String)> + use<> {
-        let carrier = self.recorder.map(|recorder| &recorder.carrier);
+        let carrier = self.recorder().map(|recorder| &recorder.carrier);
         let given = |value: fn(&Carrier) -> &Option<String>| carrier.and_then(|carrier| value(carrier).clone());
         let variables = [
             (name::TRACEPARENT, self.traceparent().filter(|_| carrier.is_none_or(|carrier| carrier.hands_on))),
@@ -334,16 +499,18 @@ impl Span {
 
     /// This span for whoever wants to start spans below it, in whatever thread.
     pub(crate) fn ambient(&self) -> Option<Ambient> {
-        self.home.share();
-        let recorder = self.recorder?;
-        Some(Ambient { recorder, context: self.place.context, sampled: self.is_sampled(), remote: false })
+        self.share();
+        let inner = self.inner.as_ref()?;
+        Some(Ambient { recorder: inner.recorder?, context: inner.context, sampled: inner.sampled, remote: false })
     }
 
     /// Records an attribute of your own. Names should carry a prefix of yours (`acme.tier`); values are
     /// names and numbers. Both are cut after 256 bytes. For prompts, results and other content use
     /// [`record_content`](Self::record_content), which keeps them private by default.
     pub fn set_attribute<'v>(&self, name: &str, value: impl Into<AttributeValue<'v>>) {
-        if let Some(recorder) = self.recorder {
+        if let Some(inner) = &self.inner
+            && let Some(recorder) = inner.recorder
+        {
             let cut;
             let name = if name.len() > MAX_NAME_VALUE_BYTES {
                 cut = crate::truncate::text(name, MAX_NAME_VALUE_BYTES);
@@ -357,14 +524,17 @@ impl Span {
                 AttributeValue::Double(number) => ValueRef::Double(number),
                 AttributeValue::Bool(truth) => ValueRef::Bool(truth),
             };
-            recorder.set_custom(self.place.context.span_id, &self.home, name, value);
+            if let Some(lane) = recorder.set_custom(inner.context.span_id, name, value) {
+                inner.home.touched_from(lane);
+            }
         }
     }
 
     /// Records free text, if content capture is on; `text` is not called otherwise.
     pub fn record_content(&self, content: Content, text: impl FnOnce() -> String) {
-        if let Some(recorder) = self.recorder.filter(|recorder| recorder.content) {
-            recorder.set(self.place.context.span_id, &self.home, &[(content.key(), ValueRef::Str(&text()))]);
+        if self.recorder().is_some_and(|recorder| recorder.content) {
+            let text = text();
+            self.set_all(|_| [(content.key(), ValueRef::Str(&text))]);
         }
     }
 
@@ -451,24 +621,36 @@ impl Span {
     }
 
     /// Records attributes. `attributes` makes them of `values` where they are written; it must capture nothing.
-    ///
-    /// All the caller's code has of this is the check whether anybody records, and a call: no pointer to the span is
-    /// kept anywhere, so that the span of a telemetry value that is off can vanish from the caller's code entirely.
     #[inline(always)]
-    pub(crate) fn set<A, const N: usize>(&self, values: A, attributes: impl for<'v> Fn(&'v A) -> [AttrRef<'v>; N]) {
+    pub(crate) fn set<A: Copy, const N: usize>(
+        &self,
+        values: A,
+        attributes: impl Copy + for<'v> Fn(&'v A) -> [AttrRef<'v>; N],
+    ) {
         #[cfg(feature = "tracing")]
         if let Some(mirror) = &self.mirror {
             crate::interop::record(mirror, &attributes(&values));
         }
-        if self.recorder.is_some() {
-            self.record(values, attributes);
+        if let Some(inner) = &self.inner
+            && set(inner.recorder, inner.context.span_id, inner.home.lane, values, attributes)
+        {
+            inner.home.share();
         }
     }
 
-    #[inline(never)]
-    fn record<A, const N: usize>(&self, values: A, attributes: impl for<'v> Fn(&'v A) -> [AttrRef<'v>; N]) {
-        if let Some(recorder) = self.recorder {
-            recorder.set(self.place.context.span_id, &self.home, &attributes(&values));
+    /// Records the tokens of a call, where they are known. They are not worked out where nobody records.
+    #[inline(always)]
+    pub(crate) fn set_tokens(&self, usage: &Usage) {
+        #[cfg(feature = "tracing")]
+        if let Some(mirror) = &self.mirror {
+            for (key, number) in TOKENS.into_iter().zip(tokens(usage)).filter(|(_, number)| *number != UNKNOWN) {
+                crate::interop::record(mirror, &[(key, number.into())]);
+            }
+        }
+        if let Some(inner) = &self.inner
+            && set_numbers(inner.recorder, inner.context.span_id, inner.home.lane, tokens(usage))
+        {
+            inner.home.share();
         }
     }
 
@@ -479,41 +661,21 @@ impl Span {
         if let Some(mirror) = &self.mirror {
             crate::interop::record(mirror, attributes);
         }
-        if let Some(recorder) = self.recorder
+        if let Some(inner) = &self.inner
+            && let Some(recorder) = inner.recorder
             && !attributes.is_empty()
+            && let Some(lane) = recorder.set(inner.context.span_id, attributes)
         {
-            recorder.set(self.place.context.span_id, &self.home, attributes);
-        }
-    }
-
-    /// Records those of the numbers that are known.
-    #[inline(always)]
-    pub(crate) fn set_numbers<const N: usize>(&self, numbers: [(Key, Option<u64>); N]) {
-        #[cfg(feature = "tracing")]
-        if let Some(mirror) = &self.mirror {
-            for (key, number) in numbers {
-                if let Some(number) = number {
-                    crate::interop::record(mirror, &[(key, number.into())]);
-                }
-            }
-        }
-        let mut known = [(attr::GEN_AI_USAGE_INPUT_TOKENS, 0); N];
-        let mut count = 0;
-        for (key, number) in numbers {
-            if let (Some(number), Some(slot)) = (number, known.get_mut(count)) {
-                *slot = (key, i64::try_from(number).unwrap_or(i64::MAX));
-                count += 1;
-            }
-        }
-        if let (Some(recorder), Some(known @ [_, ..])) = (self.recorder, known.get(..count)) {
-            recorder.set_ints(self.place.context.span_id, &self.home, known);
+            inner.home.touched_from(lane);
         }
     }
 
     pub(crate) fn event(&self, event: EventKind, severity: Severity, attributes: &[AttrRef<'_>]) {
-        if let Some(recorder) = self.recorder {
-            let span = Some((self.place.context.trace_id, self.place.context.span_id));
-            recorder.event(event, span, Some(&self.home), severity, attributes);
+        if let Some(inner) = &self.inner
+            && let Some(recorder) = inner.recorder
+        {
+            let span = Some((inner.context.trace_id, inner.context.span_id));
+            recorder.event(event, span, Some(&inner.home), severity, attributes);
         }
     }
 
@@ -522,47 +684,22 @@ impl Span {
     pub(crate) fn finish(mut self) {
         #[cfg(feature = "tracing")]
         self.close_mirror(EndedAs::Ok);
-        if self.recorder.is_some() {
-            self.record_finish();
-        } else {
-            std::mem::forget(self);
+        if let Some(inner) = &self.inner {
+            end_well(inner.recorder, inner.context.span_id, inner.home.lane, inner.home.is_shared());
         }
-    }
-
-    /// Apart from other ends: most spans end well, and that record has a fixed size.
-    #[inline(never)]
-    fn record_finish(mut self) {
-        if let Some(recorder) = self.recorder.take() {
-            recorder.end(self.place.context.span_id, &self.home, EndedAs::Ok);
-        }
-    }
-
-    #[inline(never)]
-    fn record_end(&mut self, ended: EndedAs<'_>) {
-        if let Some(recorder) = self.recorder.take() {
-            recorder.end(self.place.context.span_id, &self.home, ended);
-        }
-    }
-
-    /// An end nobody asked for: as failed where a panic is unwinding and that is to be told, else as cancelled.
-    #[inline(never)]
-    fn record_drop(&mut self) -> EndedAs<'static> {
-        let panic = self.recorder.and_then(crate::ending::unwinding);
-        if let Some(said) = panic.as_ref().and_then(|panic| panic.said.as_deref()) {
-            self.set_some(&[(attr::EXCEPTION_MESSAGE, said.into())]);
-        }
-        let ended = if panic.is_some() { EndedAs::Error(PANIC.as_str()) } else { EndedAs::Cancelled };
-        self.record_end(ended);
-        ended
+        std::mem::forget(self);
     }
 
     #[inline]
-    pub(crate) fn fail(&mut self, error: &ErrorType) {
-        if self.recorder.is_some() {
-            self.record_end(EndedAs::Error(error.as_str()));
-        }
+    #[cfg_attr(not(feature = "tracing"), expect(unused_mut, reason = "the mirror is closed in place"))]
+    pub(crate) fn fail(mut self, error: &ErrorType) {
         #[cfg(feature = "tracing")]
         self.close_mirror(EndedAs::Error(error.as_str()));
+        if let Some(inner) = &self.inner {
+            let ended = EndedAs::Error(error.as_str());
+            end(inner.recorder, inner.context.span_id, inner.home.lane, inner.home.is_shared(), ended);
+        }
+        std::mem::forget(self);
     }
 
     #[cfg(feature = "tracing")]
@@ -578,32 +715,25 @@ impl Span {
 static PANIC: ErrorType = ErrorType::PANIC;
 
 /// A span that records nothing, for whoever needs one to point to.
-pub(crate) static OFF: Span = Span::unrecorded(Place { context: NO_CONTEXT, sampled: 0 });
+pub(crate) static OFF: Span = Span::of(None);
 
 /// What a span has for a context when telemetry is off and nothing is above it.
 const NO_CONTEXT: SpanContext = SpanContext { trace_id: TraceId([0; 16]), span_id: SpanId([0; 8]) };
 
 impl Starts for Span {
     #[inline(always)]
-    fn child(&self) -> Span {
-        // As cheap as it gets: off costs a copy.
-        Span::unrecorded(self.place)
-    }
-
-    #[inline(always)]
-    fn begin<A, const N: usize>(
+    fn start<A: Copy, const N: usize>(
         &self,
-        child: &mut Span,
         kind: SpanKind,
         target: &str,
         values: A,
-        attributes: impl for<'v> Fn(&'v A) -> [AttrRef<'v>; N],
-    ) {
-        if self.recorder.is_some() {
-            self.start_below(child, kind, target, &values, &attributes);
-        }
+        attributes: impl Copy + for<'v> Fn(&'v A) -> [AttrRef<'v>; N],
+    ) -> Span {
+        let child = Span::of(self.inner.as_ref().map(|inner| inner.start_below(kind, target, values, attributes)));
         #[cfg(feature = "tracing")]
-        child.show(self.mirror.as_ref(), kind, target, &attributes(&values));
+        return child.shown(self.mirror.as_ref(), kind, target, &attributes(&values));
+        #[cfg(not(feature = "tracing"))]
+        child
     }
 }
 
@@ -611,8 +741,10 @@ impl Drop for Span {
     #[inline(always)]
     #[cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "the mirror is told"))]
     fn drop(&mut self) {
-        let ended = if self.recorder.is_some() { self.record_drop() } else { EndedAs::Cancelled };
+        // This is in every place where a caller's code may unwind, and must be so little that it is inlined there: a
+        // call that were handed the span would keep it in memory.
+        let panicked = self.inner.as_ref().is_some_and(|inner| end_dropped(inner.recorder, inner.context.span_id));
         #[cfg(feature = "tracing")]
-        self.close_mirror(ended);
+        self.close_mirror(if panicked { EndedAs::Error(PANIC.as_str()) } else { EndedAs::Cancelled });
     }
 }
