@@ -284,11 +284,14 @@ impl Tip {
         let used = used + len;
         self.used.set(used);
         fetch_for_writing(self.start.get().wrapping_add(used + FETCH_AHEAD));
-        // SAFETY: a tip with room is that of a chunk, the producer's last.
-        let chunk = unsafe { &*self.chunk.get() };
+        #[cfg(not(vigil_loom))]
+        // SAFETY: a tip with room is that of a chunk, the producer's last, and begins where its memory does.
+        unsafe {
+            Memory::commit(self.start.get(), used);
+        }
         #[cfg(vigil_loom)]
-        chunk.memory.publish(used - len, len);
-        chunk.memory.commit(used);
+        // SAFETY: as above.
+        unsafe { &(*self.chunk.get()).memory }.publish(used - len, len, used);
         true
     }
 

@@ -113,9 +113,18 @@ mod real {
             unsafe { &*self.head.add(index) }
         }
 
+        /// Says that the first `bytes` behind `start` are complete records. The head is in front of them, so that nothing
+        /// is asked where it is.
+        ///
+        /// # Safety
+        /// `start` is that of memory which is there and has a capacity.
         #[inline(always)]
-        pub(in crate::record) fn commit(&self, bytes: usize) {
-            self.word(word::COMMITTED).store(bytes as u64, Ordering::Release);
+        #[expect(clippy::cast_ptr_alignment, reason = "pages are aligned, and so is what is a head behind")]
+        pub(in crate::record) unsafe fn commit(start: *mut u8, bytes: usize) {
+            // SAFETY: by the contract of this function; both are of one mapping.
+            let head = unsafe { &*start.sub(HEAD_BYTES).cast::<AtomicU64>() };
+            const { assert!(word::COMMITTED == 0) };
+            head.store(bytes as u64, Ordering::Release);
         }
 
         pub(in crate::record) fn committed(&self) -> usize {
@@ -194,9 +203,6 @@ mod modelled {
         pub(in crate::record) fn is_kept(&self) -> bool {
             true
         }
-        pub(in crate::record) fn commit(&self, bytes: usize) {
-            self.committed.store(bytes, Ordering::Release);
-        }
         pub(in crate::record) fn committed(&self) -> usize {
             self.committed.load(Ordering::Acquire)
         }
@@ -208,13 +214,14 @@ mod modelled {
             // SAFETY: the space is the producer's alone, and never grows.
             unsafe { &mut *self.space.get() }.as_mut_ptr()
         }
-        pub(in crate::record) fn publish(&self, at: usize, len: usize) {
+        pub(in crate::record) fn publish(&self, at: usize, len: usize, committed: usize) {
             // SAFETY: the space is the producer's alone.
             let space = unsafe { &*self.space.get() };
             for (cell, byte) in self.cells[at..at + len].iter().zip(&space[at..at + len]) {
                 // SAFETY: the model checks that nobody reads or writes this cell meanwhile.
                 cell.with_mut(|cell| unsafe { *cell = *byte });
             }
+            self.committed.store(committed, Ordering::Release);
         }
         pub(in crate::record) fn read(&self, from: usize, to: usize, read: &mut impl FnMut(&[u8])) {
             // SAFETY: the model checks that nobody writes these cells meanwhile.
