@@ -9,7 +9,7 @@ const ONES: u64 = u64::from_ne_bytes([1; 8]);
 const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
 
 /// Whether every eight bytes of `bytes` pass `test`. What does not fill eight is filled up with bytes of `bytes`.
-#[inline]
+#[inline(always)]
 pub fn all(bytes: &[u8], test: impl Fn(u64) -> bool) -> bool {
     if let Some(last) = bytes.last_chunk::<8>() {
         return test(u64::from_ne_bytes(*last))
