@@ -153,7 +153,9 @@ fn until_empty(spool: &Path) {
         // The files of this process are the next one's.
         let own = format!("-{}-", std::process::id());
         let files = std::fs::read_dir(spool).unwrap().map(|entry| entry.unwrap().path());
-        let files: Vec<_> = files.filter(|file| !file.to_string_lossy().contains(&own)).collect();
+        // A folder that was being made when its process was killed is hidden, and swept when it is an hour old.
+        let is_hidden = |file: &PathBuf| file.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        let files: Vec<_> = files.filter(|file| !file.to_string_lossy().contains(&own) && !is_hidden(file)).collect();
         let status = vigil::deliver::spool_status(spool).unwrap();
         let waiting: u64 = status.waiting.iter().flat_map(|one| one.records).sum();
         if waiting == 0 && files.is_empty() {
@@ -252,6 +254,7 @@ fn killed_after(name: &str, moments: &[u64], dead: bool) {
     // instructions.
     let under_way = if dead { 0 } else { BATCH * moments.len() };
     assert!(twice <= under_way + told / 1000, "{twice} of {told} twice");
+    assert!(events_twice <= under_way + told / 1000, "{events_twice} events of {told} calls twice");
 }
 
 #[test]
@@ -321,6 +324,104 @@ fn what_is_left_is_brought_home_once_and_any_damage_to_it_is_survived() {
         vigil::recover_spool(&damaged.0);
         assert!(waiting_spans(&damaged.0) <= 21 + 3, "spans out of nowhere");
     }
+}
+
+/// The spans that wait in `spool`, by name.
+fn spans_in(spool: &Path) -> HashMap<String, Vec<Span>> {
+    let mut spans = HashMap::<String, Vec<Span>>::new();
+    let unreadable = vigil::deliver::spool_batches(spool, |batch| {
+        if batch.signal() == vigil::encode::Signal::Traces {
+            let request = ExportTraceServiceRequest::decode(&**batch.body()).unwrap();
+            let scopes = request.resource_spans.into_iter().flat_map(|resource| resource.scope_spans);
+            for span in scopes.flat_map(|scope| scope.spans) {
+                spans.entry(span.name.clone()).or_default().push(span);
+            }
+        }
+        Ok(())
+    });
+    assert_eq!(unreadable.unwrap(), 0);
+    spans
+}
+
+#[test]
+fn what_is_open_for_long_is_carried_over_as_it_grows() {
+    let scratch = Scratch::new("long");
+    let url = format!("http://127.0.0.1:{}", vacant());
+    let builder = vigil::from_env("killed").environment([]).quiet(true).endpoint(url).spool_dir(&scratch.0);
+    let telemetry = builder.schedule_delay(Duration::from_millis(1)).start();
+    let agent = telemetry.agent_span("session", "killed");
+    agent.set_attribute("acme.first", 0);
+    for step in 0..40 {
+        agent.set_attribute("acme.step", step);
+        agent.tool_span("search", &step.to_string()).finish();
+        // Each round lets go of the records it read.
+        assert!(telemetry.wait_assembled(Duration::from_secs(5)));
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let open = std::fs::read_dir(&scratch.0).unwrap().map(|entry| entry.unwrap().path());
+    let open = open.filter(|path| path.extension().is_some_and(|extension| extension == "open"));
+    let open: u64 = open.map(|path| std::fs::metadata(path).unwrap().len()).sum();
+    assert!((1..40 * 1024).contains(&open), "{open} bytes for one span that is open");
+    let left = left_now(&scratch.0, "long-left");
+    assert_eq!(vigil::recover_spool(&left.0), 1);
+    let spans = spans_in(&left.0);
+    let agent = &spans["invoke_agent killed"][0];
+    assert_eq!((number(agent, "acme.first"), number(agent, "acme.step")), (Some(0), Some(39)));
+    assert_eq!(number(agent, "vigil.tool.count"), Some(40));
+    assert_eq!(text(agent, "error.type"), Some("process_lost"));
+}
+
+#[test]
+fn records_larger_than_a_chunk_are_brought_home_too_and_their_room_is_used_again() {
+    let scratch = Scratch::new("large");
+    let url = format!("http://127.0.0.1:{}", vacant());
+    let builder = vigil::from_env("killed").environment([]).quiet(true).endpoint(url).spool_dir(&scratch.0);
+    let telemetry = builder.schedule_delay(Duration::from_millis(1)).capture_content(true).start();
+    let agent = telemetry.agent_span("session", "killed");
+    for step in 0..30 {
+        let tool = agent.tool_span("search", &step.to_string());
+        tool.record_content(Content::ToolArguments, || format!("\"{}\"", "x".repeat(150_000)));
+        tool.finish();
+        assert!(telemetry.wait_assembled(Duration::from_secs(5)));
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let records = std::fs::read_dir(&scratch.0).unwrap().map(|entry| entry.unwrap().path());
+    let records = records.filter(|path| path.extension().is_some_and(|extension| extension == "records"));
+    let length: u64 = records.map(|path| std::fs::metadata(path).unwrap().len()).sum();
+    assert!(length < 4 << 20, "{length} bytes");
+    for step in 0..3 {
+        let tool = agent.tool_span("last", &step.to_string());
+        tool.record_content(Content::ToolArguments, || format!("\"{}\"", "y".repeat(150_000)));
+        tool.finish();
+    }
+    let left = left_now(&scratch.0, "large-left");
+    assert_eq!(vigil::recover_spool(&left.0), 1);
+    let spans = spans_in(&left.0);
+    assert_eq!(spans["execute_tool last"].len(), 3);
+    assert!(text(&spans["execute_tool last"][0], "gen_ai.tool.call.arguments").is_some());
+}
+
+/// Files this process has open.
+#[cfg(target_os = "linux")]
+fn open_files() -> usize {
+    std::fs::read_dir("/proc/self/fd").unwrap().count()
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn telemetry_that_comes_and_goes_leaves_no_file_open() {
+    let scratch = Scratch::new("rounds");
+    let server = Server::start(Answer::Ok);
+    let round = || {
+        let telemetry = telemetry(&server.url(), &scratch.0);
+        telemetry.agent_span("session", "killed").finish();
+        drop(telemetry.deliver_and_shutdown(Duration::from_secs(5)));
+    };
+    (0..3).for_each(|_| round());
+    let before = open_files();
+    (0..40).for_each(|_| round());
+    // Tests beside this one open some too.
+    assert!(open_files() < before + 35, "{before} became {}", open_files());
 }
 
 #[test]

@@ -38,7 +38,6 @@ pub(super) fn drain(arguments: &DrainArgs) -> Result<ExitCode, String> {
             to_stderr(&format!("vigil: {diagnostic}\n"));
         }
     };
-    vigil::recover_spool(&spool.directory);
     let delivery = Delivery::start_with(plan.destinations, Some(spool), Arc::new(tell));
     delivery.look_into_spool();
     let began = system::instant();

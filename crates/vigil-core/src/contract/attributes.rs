@@ -120,7 +120,7 @@ impl Key {
         self.def().class == Class::Text
     }
 
-    /// Its place in the table; stable within one version of Vigil, never written to disk.
+    /// Its place in the table; stable within one version of Vigil.
     #[inline]
     pub const fn index(self) -> u16 {
         self.0

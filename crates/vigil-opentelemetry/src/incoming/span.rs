@@ -70,12 +70,10 @@ impl Recorded {
     fn attribute(&mut self, attribute: &KeyValue) {
         let name = attribute.key.as_str();
         match &attribute.value {
+            value if name == attr::ERROR_TYPE.name() => self.error = Some(ErrorType::from_code(&value.as_str())),
             Value::Bool(truth) => self.span.set_attribute(name, AttributeValue::Bool(*truth)),
             Value::I64(number) => self.span.set_attribute(name, AttributeValue::Int(*number)),
             Value::F64(number) => self.span.set_attribute(name, AttributeValue::Double(*number)),
-            Value::String(text) if name == attr::ERROR_TYPE.name() => {
-                self.error = Some(ErrorType::from_code(text.as_str()));
-            }
             Value::String(text) if self.library.is_name(name) => {
                 self.span.set_attribute(name, AttributeValue::Str(text.as_str()));
             }

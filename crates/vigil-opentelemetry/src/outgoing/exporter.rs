@@ -30,7 +30,9 @@ impl<E: SpanExporter> TakesSpans for OwnedExporter<E> {
         if !std::mem::replace(&mut state.has_resource, true) {
             state.exporter.set_resource(&origins.resource());
         }
-        futures_executor::block_on(state.exporter.export(spans))
+        futures_executor::block_on(state.exporter.export(spans))?;
+        // What it took counts as delivered, so it must not keep it.
+        state.exporter.force_flush()
     }
 }
 

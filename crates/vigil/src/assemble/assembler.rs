@@ -21,10 +21,9 @@ use crate::settings::Settings;
 use crate::span::RemoteParent;
 use crate::vitals::{SLOW_AFTER, Tracker};
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use vigil_core::contract::{EventKind, attr};
 use vigil_core::fact::{EventData, EventRecord, Fact, SpanData, SpanStart, UnixNanos};
@@ -37,8 +36,6 @@ const TICK: Duration = Duration::from_millis(100);
 const ANNOUNCE_AFTER: Duration = Duration::from_secs(5);
 /// Bytes of records that are handed to the spool before their batch is full, so that lanes are given back.
 const UNSETTLED_BYTES: usize = 1 << 20;
-/// Between two looks for what dead processes left.
-const RECOVER_INTERVAL: Duration = Duration::from_secs(10);
 /// Between two `vigil.loss` events.
 const LOSS_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -54,16 +51,35 @@ pub(crate) enum Command {
 }
 
 /// How the rest of the crate talks to the assembler.
-#[derive(Clone, Default)]
-pub(crate) struct Mailbox(Arc<Mutex<Vec<Command>>>);
+///
+/// `None` when the assembler is gone: whoever waits for an answer then learns that there is none.
+#[derive(Clone)]
+pub(crate) struct Mailbox(Arc<Mutex<Option<Vec<Command>>>>);
+
+impl Default for Mailbox {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(Some(Vec::new()))))
+    }
+}
 
 impl Mailbox {
+    fn commands(&self) -> MutexGuard<'_, Option<Vec<Command>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(crate) fn send(&self, command: Command) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(command);
+        if let Some(commands) = &mut *self.commands() {
+            commands.push(command);
+        }
     }
 
     fn take(&self) -> Vec<Command> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        self.commands().as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// From here on nobody answers.
+    fn close(&self) {
+        drop(self.commands().take());
     }
 }
 
@@ -97,8 +113,6 @@ pub(crate) struct Assembler {
     told_not_kept: bool,
     /// Bytes that were read and not settled.
     unsettled_bytes: usize,
-    /// The spool in which dead processes may have left records, and when to look.
-    left: Option<(PathBuf, UnixNanos)>,
 }
 
 impl Assembler {
@@ -115,7 +129,7 @@ impl Assembler {
         let mut outputs = outputs;
         let keeps = recorder.keeps();
         if keeps {
-            outputs.remember();
+            outputs.remember(recorder);
         }
         Self {
             series: Series::new(now, settings.temporality),
@@ -141,7 +155,6 @@ impl Assembler {
             diagnostics,
             told_not_kept: false,
             unsettled_bytes: 0,
-            left: settings.spool.as_ref().filter(|_| keeps).map(|spool| (spool.directory.clone(), UnixNanos(0))),
         }
     }
 
@@ -160,6 +173,7 @@ impl Assembler {
                     Command::Flush { deadline, reply } => self.flush(deadline, reply),
                     Command::Shutdown { deadline, wait, cause, answer } => {
                         answer.settle(self.shutdown(deadline, wait, cause));
+                        self.mailbox.close();
                         return;
                     }
                 }
@@ -177,6 +191,9 @@ impl Assembler {
         self.take_early(now);
         for span in self.joiner.end_round() {
             self.finish(span, anchor, now);
+            if self.keeps && self.outputs.unsettled() >= KEYS / 2 {
+                self.settle_all();
+            }
         }
         for fact in recorder.take_facts() {
             self.fact(fact, now);
@@ -192,7 +209,6 @@ impl Assembler {
         }
         self.outputs.send_due(now);
         self.settle();
-        self.recover(now);
         self.show_vitals(anchor, now);
     }
 
@@ -208,14 +224,24 @@ impl Assembler {
     fn note_time(&mut self, anchor: Anchor) {
         if let Some(file) = self.recorder.file() {
             file.note_time(self.recorder.clock.ticks(), anchor);
-            self.outputs.keep_in(Some(file));
-            if self.carry.is_none() {
-                self.carry = Some(Carry::beside(file.path()));
-            }
         }
-        if !self.told_not_kept && self.recorder.is_not_kept() {
-            self.told_not_kept = true;
+        if self.recorder.is_not_kept() {
+            self.tell_not_kept();
+        }
+    }
+
+    fn tell_not_kept(&mut self) {
+        if !std::mem::replace(&mut self.told_not_kept, true) {
             tell(&self.diagnostics, Diagnostic::RecordsNotKept);
+        }
+    }
+
+    /// Where the record file is, which is made when something is recorded.
+    fn find_file(&mut self) {
+        if self.carry.is_none()
+            && let Some(file) = self.recorder.file()
+        {
+            self.carry = Some(Carry::beside(file.path()));
         }
     }
 
@@ -224,14 +250,23 @@ impl Assembler {
         if self.unsettled_bytes == 0 {
             return;
         }
-        if self.outputs.has_waiting() {
-            if self.unsettled_bytes < UNSETTLED_BYTES && self.outputs.unsettled() < KEYS / 4 {
-                return;
-            }
-            self.outputs.send_spans_and_events();
+        let most = UNSETTLED_BYTES.min(self.recorder.lane_bytes() / 4);
+        if self.outputs.has_waiting() && self.unsettled_bytes < most && self.outputs.unsettled() < KEYS / 4 {
+            return;
         }
-        self.carry_over();
+        self.settle_all();
+    }
+
+    fn settle_all(&mut self) {
+        self.make_safe();
         self.recorder.settle_drained();
+    }
+
+    /// Hands on what was read, and writes down what is open.
+    fn make_safe(&mut self) {
+        self.find_file();
+        self.outputs.send_spans_and_events();
+        self.carry_over();
     }
 
     /// Writes down the spans that are open. What a disk does not take is in memory: the agent goes on, and a kill would
@@ -239,24 +274,12 @@ impl Assembler {
     fn carry_over(&mut self) {
         if let Some(carry) = &mut self.carry {
             let noted = self.recorder.file().map_or(0, |file| file.keys_noted());
-            carry.write(&mut self.joiner, noted).ok();
+            if carry.write(&mut self.joiner, noted).is_err() {
+                self.tell_not_kept();
+            }
         }
         self.outputs.settled();
         self.unsettled_bytes = 0;
-    }
-
-    /// Brings what dead processes left in their record files into the spool.
-    fn recover(&mut self, now: UnixNanos) {
-        let Some((directory, due)) = &mut self.left else { return };
-        if now < *due {
-            return;
-        }
-        *due = after(now, RECOVER_INTERVAL);
-        if super::recover::recover_spool(directory) > 0
-            && let Some(delivery) = self.outputs.delivery()
-        {
-            delivery.look_into_spool();
-        }
     }
 
     fn show_vitals(&mut self, anchor: Anchor, now: UnixNanos) {
@@ -484,7 +507,8 @@ impl Assembler {
             self.outputs.take_delivery().map(|delivery| delivery.shutdown(left)).unwrap_or_default();
         // All of it is in the spool, delivered, or lost and counted.
         self.carry.iter_mut().for_each(Carry::remove);
-        self.recorder.file().into_iter().for_each(|file| file.remove());
+        self.recorder.end_file();
+        self.recorder.abandon();
         let refused = &self.recorder.refused;
         Receipt::settle(
             destinations,
@@ -513,8 +537,7 @@ impl Reader for Round<'_> {
         let is_due = assembler.keeps && assembler.outputs.unsettled() >= KEYS / 2;
         if is_due {
             assembler.take_early(self.now);
-            assembler.outputs.send_spans_and_events();
-            assembler.carry_over();
+            assembler.make_safe();
         }
         is_due
     }

@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! 0001732176000000-4711-9a3f.open      entries: length u32, CRC-32C u32, tag u8, body
-//!   1 open      a span, in the place of what was said of it before
+//!   1 open      a span, in the place of what was said of it before but for its records, of which the new ones follow
 //!   2 gone      a span id: it was finished, and what came of it is in the spool
 //!   3 waiting   a record whose start was not seen yet
 //!   4 summed    a number: the spans whose keys were noted before it are in the sums above
@@ -30,6 +30,8 @@ use vigil_core::vocab::ErrorType;
 
 /// What the name of the file ends in.
 pub(crate) const EXTENSION: &str = "open";
+/// While it is rewritten.
+pub(crate) const NEW_EXTENSION: &str = "open-new";
 /// The size from which the file is rewritten when most of it is of no use any more.
 const REWRITE_BYTES: u64 = 1 << 20;
 const REWRITE_FACTOR: u64 = 4;
@@ -98,7 +100,9 @@ impl Carry {
         joiner.carry(|open| {
             let before = entries.len();
             entry(entries, OPEN, |out| put(out, open));
-            self.held.insert(open.context.span_id, (entries.len() - before) as u64);
+            let held = self.held.entry(open.context.span_id).or_insert(0);
+            let said_before = if open.from > 0 { *held } else { 0 };
+            *held = said_before + (entries.len() - before) as u64;
         });
         joiner.waiting(|raw| entry(entries, WAITING, |out| out.extend_from_slice(raw)));
         if !self.held.is_empty() {
@@ -122,7 +126,7 @@ impl Carry {
         let mut entries = Vec::new();
         self.held.clear();
         self.gather(joiner, summed, &mut entries);
-        let new = self.path.with_extension("open-new");
+        let new = self.path.with_extension(NEW_EXTENSION);
         let mut file = create(&new)?;
         file.write_all(&entries)?;
         std::fs::rename(&new, &self.path)?;
@@ -200,7 +204,8 @@ fn next(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
 }
 
 /// Trace 16, span 8, parent 8, kind, flags, outcome, 0, retries u32, start u64, end u64, then texts, each behind its
-/// length as u32: error, target and attributes, the sums as JSON; last how much of the second is target.
+/// length as u32: error, target and attributes, the sums as JSON; then how much of the second is target, and how much
+/// of it was said before.
 fn put(out: &mut Vec<u8>, open: &Carried<'_>) {
     out.extend_from_slice(&open.context.trace_id.0);
     out.extend_from_slice(&open.context.span_id.0);
@@ -224,6 +229,7 @@ fn put(out: &mut Vec<u8>, open: &Carried<'_>) {
         out.extend_from_slice(text);
     }
     out.extend_from_slice(&(open.target as u32).to_le_bytes());
+    out.extend_from_slice(&(open.from as u32).to_le_bytes());
 }
 
 const NOT_ENDED: u8 = 0xff;
@@ -238,6 +244,7 @@ fn get(body: &[u8]) -> Option<Carried<'_>> {
     let (start, end) = (u64::from_le_bytes(take(&mut rest)?), u64::from_le_bytes(take(&mut rest)?));
     let (error, records, sums) = (text(&mut rest)?, text(&mut rest)?, text(&mut rest)?);
     let target = u32::from_le_bytes(take(&mut rest)?) as usize;
+    let from = u32::from_le_bytes(take(&mut rest)?) as usize;
     let outcome = match outcome {
         0 => Some(Outcome::Ok),
         1 => Some(Outcome::Error(ErrorType::from_code(std::str::from_utf8(error).ok()?))),
@@ -253,8 +260,9 @@ fn get(body: &[u8]) -> Option<Carried<'_>> {
         retries,
         start: Ticks(start),
         ended: outcome.map(|outcome| (Ticks(end), Cow::Owned(outcome))),
+        from,
         records: Cow::Borrowed(records),
-        target: target.min(records.len()),
+        target: target.min(from + records.len()),
         rollup: Rollup::from_json(sums).map(Cow::Owned),
     })
 }

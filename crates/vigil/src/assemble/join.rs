@@ -56,6 +56,8 @@ pub(crate) struct Open {
     retries: u32,
     /// Whether it is among [`Joiner::changed`].
     changed: bool,
+    /// How much of the records was carried over.
+    carried: usize,
     start: Ticks,
     end: Ticks,
     outcome: Outcome,
@@ -80,7 +82,9 @@ pub(crate) struct Carried<'a> {
     pub(crate) start: Ticks,
     /// When and how, where its end was seen.
     pub(crate) ended: Option<(Ticks, Cow<'a, Outcome>)>,
-    /// The target, then the attributes of all records so far.
+    /// How much of the records was carried over before.
+    pub(crate) from: usize,
+    /// The target, then the attributes of all records so far; what comes after `from` of them.
     pub(crate) records: Cow<'a, [u8]>,
     pub(crate) target: usize,
     pub(crate) rollup: Option<Cow<'a, Rollup>>,
@@ -304,6 +308,7 @@ impl Joiner {
             rooted,
             retries: 0,
             changed: false,
+            carried: 0,
             start,
             end: start,
             outcome: Outcome::Ok,
@@ -384,6 +389,7 @@ impl Joiner {
         for span in changed.drain(..) {
             let Some(one) = self.open.get_mut(&span) else { continue };
             one.changed = false;
+            let from = std::mem::replace(&mut one.carried, one.records.len());
             open(&Carried {
                 context: one.context,
                 parent: one.parent,
@@ -393,7 +399,8 @@ impl Joiner {
                 retries: one.retries,
                 start: one.start,
                 ended: one.ended.then_some((one.end, Cow::Borrowed(&one.outcome))),
-                records: Cow::Borrowed(&one.records),
+                from,
+                records: Cow::Borrowed(one.records.get(from..).unwrap_or_default()),
                 target: one.target,
                 rollup: one.rollup.as_deref().map(Cow::Borrowed),
             });
@@ -407,11 +414,25 @@ impl Joiner {
 
     /// Makes every open span be carried over again.
     pub(crate) fn change_all(&mut self) {
-        self.open.values_mut().for_each(|open| mark(&mut self.changed, open));
+        for open in self.open.values_mut() {
+            open.carried = 0;
+            mark(&mut self.changed, open);
+        }
     }
 
     /// Takes in an open span as it was carried over; in the place of itself as it was before.
     pub(crate) fn restore(&mut self, carried: Carried<'_>) {
+        let records = match self.open.get_mut(&carried.context.span_id) {
+            Some(before) if carried.from > 0 && before.records.len() >= carried.from => {
+                let mut records = std::mem::take(&mut before.records);
+                records.truncate(carried.from);
+                records.extend_from_slice(&carried.records);
+                records
+            }
+            // What was carried before is not there: the file is damaged, and this says nothing by itself.
+            _ if carried.from > 0 => return,
+            _ => carried.records.into_owned(),
+        };
         self.started += 1;
         let ended = carried.ended.is_some();
         let span = carried.context.span_id;
@@ -433,7 +454,8 @@ impl Joiner {
             start: carried.start,
             end,
             outcome: outcome.into_owned(),
-            records: carried.records.into_owned(),
+            carried: 0,
+            records,
             target: carried.target,
             names: None,
             rollup: carried.rollup.map(|rollup| Box::new(rollup.into_owned())),

@@ -3,6 +3,7 @@
 use crate::deliver::{Delivery, DestinationReceipt};
 use crate::encode::{BatchBuilder, EncodeOptions, MetricSeries, Resource, Signal, Temporality};
 use crate::log::{CallLines, Log};
+use crate::record::Recorder;
 use crate::record::file::RecordFile;
 use crate::settings::Settings;
 use crate::testing::Captured;
@@ -45,8 +46,9 @@ pub(crate) struct Outputs {
 }
 
 /// What was handed to the spool, for whoever reads the record file when this process is gone.
-#[derive(Default)]
 struct Kept {
+    recorder: &'static Recorder,
+    /// The recorder's, once it has one.
     file: Option<Arc<RecordFile>>,
     /// Keys of what is in the builders.
     waiting: Vec<u64>,
@@ -169,6 +171,10 @@ impl Outputs {
             self.too_large[signal.index()] += u64::from(records);
         }
         self.since[signal.index()].get_or_insert(now);
+        if self.kept.is_some() && signal != Signal::Metrics {
+            // What belongs together goes together: `begin` sends what is full.
+            return;
+        }
         let builder = &self.builders[signal.index()];
         if builder.records() >= self.batch_records[signal.index()] || builder.len_bytes() >= BATCH_BYTES {
             self.send(signal);
@@ -176,8 +182,8 @@ impl Outputs {
     }
 
     /// From here on what is handed to the spool is remembered by its key.
-    pub(crate) fn remember(&mut self) {
-        self.kept = Some(Kept::default());
+    pub(crate) fn remember(&mut self, recorder: &'static Recorder) {
+        self.kept = Some(Kept { recorder, file: None, waiting: Vec::new(), unsettled: 0 });
     }
 
     /// Begins what the record with this key comes to: a span with its events, or an event. It goes to the spool as a
@@ -186,8 +192,8 @@ impl Outputs {
         let Some(kept) = &mut self.kept else { return };
         kept.waiting.push(key);
         let is_full = |signal: Signal| {
-            let most = self.batch_records[signal.index()];
-            self.builders[signal.index()].records().saturating_add(UNIT_RECORDS) > most
+            let (builder, most) = (&self.builders[signal.index()], self.batch_records[signal.index()]);
+            builder.records().saturating_add(UNIT_RECORDS) > most || builder.len_bytes() >= BATCH_BYTES
         };
         if is_full(Signal::Traces) || is_full(Signal::Logs) {
             // Its own key is of what is not there yet.
@@ -216,21 +222,15 @@ impl Outputs {
         }
     }
 
-    /// The file the keys are remembered in, once there is one.
-    pub(crate) fn keep_in(&mut self, file: Option<&Arc<RecordFile>>) {
-        if let (Some(kept), Some(file)) = (&mut self.kept, file)
-            && kept.file.is_none()
-        {
-            kept.file = Some(Arc::clone(file));
-        }
-    }
-
     /// Hands on spans and events. What belongs to one span goes together: its events first, since a span whose key is
     /// known is not looked at again.
     pub(crate) fn send_spans_and_events(&mut self) {
         self.hand_over(Signal::Logs);
         self.hand_over(Signal::Traces);
         if let Some(kept) = &mut self.kept {
+            if kept.file.is_none() {
+                kept.file = kept.recorder.file();
+            }
             if let Some(file) = &kept.file {
                 file.note_keys(&kept.waiting);
             }

@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::Path;
 use std::str::FromStr;
-use vigil_core::contract::{EventKind, attr};
+use vigil_core::contract::{EventKind, Key, SpanKind, attr};
 use vigil_core::fact::{EventData, Outcome};
 use vigil_core::id::{SpanContext, SpanId};
 use vigil_core::vocab::{ErrorType, Originator};
@@ -41,6 +41,8 @@ const BATCH_BYTES: usize = 512 << 10;
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Terms {
     version: u32,
+    /// Of the tables whose places stand in records for names.
+    tables: u32,
     parties: Vec<SpoolParty>,
     spool_bytes: u64,
     resource: Vec<u8>,
@@ -55,6 +57,15 @@ pub(crate) struct Terms {
 
 const VERSION: u32 = 1;
 
+/// What tells the tables of this build from those of another: a record says which key or kind it is of by its place in
+/// them.
+fn fingerprint() -> u32 {
+    let keys = Key::all().map(|key| format!("{}{:?}", key.name(), key.def().class));
+    let kinds = SpanKind::all().map(|kind| kind.id().to_owned());
+    let events = EventKind::all().map(|kind| kind.def().name.to_owned());
+    keys.chain(kinds).chain(events).fold(0, |sum, name| crc32c::crc32c_append(sum, name.as_bytes()))
+}
+
 impl Terms {
     pub(crate) fn new(
         settings: &Settings,
@@ -66,6 +77,7 @@ impl Terms {
         let limits = |limits: AttributeLimits| (limits.count, limits.value_chars);
         Self {
             version: VERSION,
+            tables: fingerprint(),
             parties,
             spool_bytes: settings.spool.as_ref().map_or(DEFAULT_SPOOL_BYTES, |spool| spool.max_bytes),
             resource: resource.to_bytes(),
@@ -85,7 +97,9 @@ impl Terms {
     }
 
     fn read(bytes: &[u8]) -> Option<Self> {
-        serde_json::from_slice::<Self>(bytes).ok().filter(|terms| terms.version == VERSION)
+        serde_json::from_slice::<Self>(bytes)
+            .ok()
+            .filter(|terms| terms.version == VERSION && terms.tables == fingerprint())
     }
 
     fn options(&self) -> EncodeOptions {
@@ -120,6 +134,7 @@ fn one(directory: &Path, path: &Path) -> io::Result<bool> {
     if !batches.is_empty() {
         leave_in_spool(directory, &left.name(), &terms.parties, &batches, terms.spool_bytes)?;
     }
+    std::fs::remove_file(open.with_extension(carry::NEW_EXTENSION)).ok();
     std::fs::remove_file(&open).ok();
     left.remove();
     Ok(!batches.is_empty())

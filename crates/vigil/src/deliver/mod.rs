@@ -63,7 +63,7 @@ pub use proxy::{Proxies, Proxy, UnusableProxy};
 pub use receipt::{DestinationReceipt, LeftBehind, LossReason, Losses, Receipt, SignalReceipt};
 pub use spool::{DEFAULT_SPOOL_BYTES, SpoolConfig, SpoolLoss, SpoolStatus, SpoolWaiting, spool_batches, spool_status};
 pub(crate) use spool::{
-    Party as SpoolParty, leave as leave_in_spool, make_folder as make_spool_folder,
+    Party as SpoolParty, is_unlinked, leave as leave_in_spool, make_folder as make_spool_folder,
     set_aside_files as set_aside_in_spool,
 };
 pub use tls::{Tls, TlsError};

@@ -8,6 +8,7 @@ use super::diagnostic::{Diagnostic, Diagnostics, tell};
 use super::queue::Queue;
 use super::receipt::{DestinationReceipt, LossReason};
 use super::spool::{News, Party, Spool, SpoolConfig, Ticket};
+use crate::assemble::recover::recover_spool;
 use crate::encode::{Batch, Signal};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -149,6 +150,9 @@ impl Post {
 
     /// Looks for what dead processes left, and wakes the lanes when there is something.
     pub(super) fn look(&self) {
+        if let Some(spool) = &self.spool {
+            recover_spool(spool.directory());
+        }
         if self.spool.as_ref().is_some_and(|spool| spool.look()) {
             self.destinations.iter().for_each(|destination| destination.wake_all());
         }

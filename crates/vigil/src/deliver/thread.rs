@@ -1,6 +1,6 @@
 //! What the delivery thread does: it runs the lanes, keeps the spool, and obeys.
 
-use super::config::DestinationConfig;
+use super::config::{DestinationConfig, Target};
 use super::destination::Mark;
 use super::lane::{self, Control};
 use super::post::Post;
@@ -38,10 +38,11 @@ pub(super) fn run(
     progress: &watch::Sender<u64>,
     commands: mpsc::UnboundedReceiver<Command>,
 ) {
+    let own = configs.iter().filter(|config| matches!(config.target, Target::Own(_))).count();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        // Names are resolved and files written on these.
-        .max_blocking_threads(8)
+        // Names are resolved and files written on these, and each signal of somebody's own destination may hold one.
+        .max_blocking_threads(8 + Signal::ALL.len() * own)
         .thread_name("vigil-deliver-io")
         .on_thread_start(|| IS_DELIVERY_THREAD.set(true))
         .build();

@@ -6,7 +6,7 @@
 //! | SIGTERM, SIGINT, SIGHUP, where [asked for](crate::Builder::handle_signals) | the same, then the process dies of the signal, so that its parent sees what it would have seen |
 //! | a panic, where [asked for](crate::Builder::handle_panics) | what it unwinds, or the process ends with, is closed as failed with `error.type` = `panic`; delivered or spooled before the process is gone |
 //! | the child of a fork | nothing: its threads are the parent's, and so is what was recorded |
-//! | SIGKILL, a crash, a panic that cannot unwind, `std::process::exit` outside of a panic | nothing can be done in time: what is not yet in the spool is lost |
+//! | SIGKILL, a crash, a panic that cannot unwind, `std::process::exit` outside of a panic | nothing can be done in time: with a spool the next process brings home what was recorded, without one what is not delivered is lost |
 //!
 //! With a spool none of them waits for the network. Nothing of the process is touched (no signal, no hook) unless a
 //! builder or a variable asks for it, and then once for all telemetry values that ask.

@@ -55,9 +55,15 @@ mod unix {
 
     fn start(handled: &mut Vec<i32>, process: u32, tell: &dyn Fn(&str)) -> io::Result<()> {
         let (reader, writer) = UnixStream::pair()?;
+        // All that can fail for want of something comes before the first handler: one that noted a signal and woke
+        // nobody would swallow it.
+        let mut writers = Vec::with_capacity(SIGNALS.len());
+        for _ in SIGNALS {
+            writers.push(writer.try_clone()?);
+        }
         crate::shell::spawn("signals", move || serve(reader))?;
         WATCHED.store(process, Ordering::Release);
-        for (signal, name) in SIGNALS {
+        for ((signal, name), writer) in SIGNALS.into_iter().zip(writers) {
             if !handled.contains(&signal) {
                 match system::disposition(signal) {
                     Disposition::Default => {}
@@ -71,7 +77,7 @@ mod unix {
                 handled.push(signal);
             }
             // Actions run in the order they were added: the signal is noted before the thread wakes.
-            pipe::register(signal, writer.try_clone()?)?;
+            pipe::register(signal, writer)?;
         }
         Ok(())
     }

@@ -4,7 +4,7 @@
 //! 0001732176000000-4711-9a3f.records           locked while its process lives, for its owner alone
 //!       0  head words: "VGREC1", bytes before the chunks, bytes of the terms, alive at (ticks), keys written,
 //!          two slots of {sequence, ticks, time, rate} that say how ticks become times
-//!    4096  the terms: who recorded, and for whom (JSON, `assemble/keep.rs`)
+//!    4096  the terms: who recorded, and for whom (JSON, `assemble/recover.rs`)
 //!       …  the keys of what was last handed to the spool (`KEYS` of 8 bytes, in a ring)
 //!       …  chunks, each in whole steps of 64 KiB
 //! ```
@@ -13,9 +13,11 @@
 //! the store is done: `kill -9` takes nothing of it, and nothing is written or synced for that. A power cut takes what
 //! was not in the spool yet.
 //!
-//! **Bounds.** The file has room for what the lanes hold (128 MiB a thread at most), and gives back what they do not
-//! need. Every step is allocated on the disk before it is mapped, so that a disk that is full cannot fault a store;
-//! records are then kept in memory alone, which is counted ([`RecordFile::unkept_bytes`]).
+//! **Bounds.** The file has what the lanes hold (128 MiB a thread at most), and gives back what they do not need: at once
+//! where files can have holes, to the next chunk elsewhere. Every step is allocated on the disk before it is mapped, so
+//! that a disk that is full cannot fault a store (a file system that copies on write, as btrfs does, may want room again
+//! later and is no good place for it when it is full); records are then kept in memory alone, which is told once. The
+//! thread that needs a chunk allocates it, some ten microseconds in 64 KiB of records, where none was given back.
 //!
 //! A fork shares the pages with its parent but must not write to them: its lanes begin anew in memory of its own
 //! (`lanes.rs`), and it neither gives back nor deletes anything here.
@@ -30,7 +32,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::UNIX_EPOCH;
 
 /// What the name of a record file ends in.
@@ -81,10 +83,25 @@ pub(crate) struct RecordFile {
 /// Which steps of the file are used.
 #[derive(Debug, Default)]
 struct Steps {
-    /// Single ones that were given back.
-    free: Vec<usize>,
+    /// Runs that were given back: the first, and how many.
+    free: Vec<(usize, usize)>,
     /// The first that never was.
     next: usize,
+}
+
+impl Steps {
+    /// The first of `count` steps in a row.
+    fn take(&mut self, count: usize) -> usize {
+        if let Some(at) = self.free.iter().rposition(|(_, free)| *free >= count) {
+            let (first, free) = self.free.swap_remove(at);
+            if free > count {
+                self.free.push((first + count, free - count));
+            }
+            return first;
+        }
+        self.next += count;
+        self.next - count
+    }
 }
 
 /// A place for a record file, made when the first record is.
@@ -94,35 +111,68 @@ pub(crate) struct RecordFileAt {
     terms: Vec<u8>,
     /// A moment, and how ticks became times then.
     began: (Ticks, Anchor),
-    file: OnceLock<Option<Arc<RecordFile>>>,
+    file: Mutex<Slot>,
+}
+
+#[derive(Debug)]
+enum Slot {
+    Unmade,
+    Failed,
+    Made(Arc<RecordFile>),
+    /// Nothing is recorded any more.
+    Gone,
 }
 
 impl RecordFileAt {
     /// A record file in `directory`, of a recorder with these terms and this clock.
     pub(crate) fn new(directory: PathBuf, terms: Vec<u8>, clock: &Clock) -> Self {
-        Self { directory, terms, began: (clock.ticks(), clock.anchor()), file: OnceLock::new() }
+        Self { directory, terms, began: (clock.ticks(), clock.anchor()), file: Mutex::new(Slot::Unmade) }
+    }
+
+    fn slot(&self) -> MutexGuard<'_, Slot> {
+        self.file.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The file, made if it is not there yet; `None` where none can be made.
-    pub(super) fn make(&self) -> Option<&Arc<RecordFile>> {
-        self.file
-            .get_or_init(|| {
-                super::fork::watch();
-                let file = RecordFile::create(&self.directory, &self.terms).ok()?;
-                file.note_time(self.began.0, self.began.1);
-                Some(Arc::new(file))
-            })
-            .as_ref()
+    pub(super) fn make(&self) -> Option<Arc<RecordFile>> {
+        let mut slot = self.slot();
+        if matches!(&*slot, Slot::Unmade) {
+            super::fork::watch();
+            *slot = match RecordFile::create(&self.directory, &self.terms) {
+                Ok(file) => {
+                    file.note_time(self.began.0, self.began.1);
+                    Slot::Made(Arc::new(file))
+                }
+                Err(_) => Slot::Failed,
+            };
+        }
+        slot.file()
     }
 
     /// The file, if there is one.
-    pub(crate) fn get(&self) -> Option<&Arc<RecordFile>> {
-        self.file.get()?.as_ref()
+    pub(crate) fn get(&self) -> Option<Arc<RecordFile>> {
+        self.slot().file()
     }
 
     /// Whether one was wanted and could not be made.
     pub(crate) fn failed(&self) -> bool {
-        matches!(self.file.get(), Some(None))
+        matches!(&*self.slot(), Slot::Failed)
+    }
+
+    /// Deletes the file and lets go of it: everything in it is safe elsewhere, or was given up. None is made again.
+    pub(crate) fn end(&self) {
+        if let Slot::Made(file) = std::mem::replace(&mut *self.slot(), Slot::Gone) {
+            file.remove();
+        }
+    }
+}
+
+impl Slot {
+    fn file(&self) -> Option<Arc<RecordFile>> {
+        match self {
+            Slot::Made(file) => Some(Arc::clone(file)),
+            Slot::Unmade | Slot::Failed | Slot::Gone => None,
+        }
     }
 }
 
@@ -204,17 +254,7 @@ impl RecordFile {
         }
         debug_assert!(bytes.is_multiple_of(STEP));
         let count = bytes / STEP;
-        let first = {
-            let mut steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
-            let free = if count == 1 { steps.free.pop() } else { None };
-            match free {
-                Some(free) => free,
-                None => {
-                    steps.next += count;
-                    steps.next - count
-                }
-            }
-        };
+        let first = self.steps.lock().unwrap_or_else(PoisonError::into_inner).take(count);
         let offset = self.head_bytes + first * STEP;
         let mapped = allocate(&self.file, offset, bytes)
             .and_then(|()| MmapOptions::new().offset(offset as u64).len(bytes).map_raw(&self.file));
@@ -234,7 +274,7 @@ impl RecordFile {
         }
         // Where a file cannot have holes it keeps the room until it goes.
         punch(&self.file, self.head_bytes + first * STEP, count * STEP).ok();
-        self.steps.lock().unwrap_or_else(PoisonError::into_inner).free.extend(first..first + count);
+        self.steps.lock().unwrap_or_else(PoisonError::into_inner).free.push((first, count));
     }
 
     /// Bytes of chunks the disk had no room for; a process that is killed loses what is in them.
@@ -273,8 +313,12 @@ impl RecordFile {
         self.word(word::KEYS_WRITTEN).load(Ordering::Relaxed)
     }
 
-    /// Deletes the file: everything in it is safe elsewhere, or was given up.
-    pub(crate) fn remove(&self) {
+    /// Whether somebody deleted the file behind our back.
+    pub(crate) fn is_gone(&self) -> bool {
+        crate::deliver::is_unlinked(&self.file).unwrap_or(false)
+    }
+
+    fn remove(&self) {
         if self.is_ours() {
             std::fs::remove_file(&self.path).ok();
         }

@@ -15,7 +15,8 @@ pub(super) fn watch() {
         static ONCE: std::sync::Once = std::sync::Once::new();
         ONCE.call_once(|| {
             #[expect(unsafe_code, reason = "the argument is above")]
-            // SAFETY: the handler is async-signal-safe: it neither allocates, frees nor locks.
+            // SAFETY: the handler takes no lock of ours and frees nothing. The first touch of a thread-local may allocate,
+            // which the C library allows in such a handler.
             unsafe {
                 libc::pthread_atfork(None, None, Some(in_the_child));
             }

@@ -383,7 +383,7 @@ impl Producer {
                 return Err(Full);
             }
             // The system may have no memory either.
-            next = Chunk::boxed(Memory::new(capacity, self.file()).ok_or(Full)?);
+            next = Chunk::boxed(Memory::new(capacity, self.file().as_ref()).ok_or(Full)?);
             shared.held.fetch_add(capacity, Ordering::Relaxed);
         }
         // SAFETY: the new chunk is the producer's.
@@ -395,7 +395,7 @@ impl Producer {
         if self.begun.is_multiple_of(PRESSING_CHUNKS) { Ok(Appended::Pressing) } else { Ok(Appended::Here) }
     }
 
-    fn file(&self) -> Option<&std::sync::Arc<RecordFile>> {
+    fn file(&self) -> Option<std::sync::Arc<RecordFile>> {
         self.file.as_ref()?.make()
     }
 

@@ -60,12 +60,20 @@ impl Drop for Leaving {
 /// Closes a lane and keeps the memory of its producer for another.
 fn leave(producer: &'static mut Producer) {
     producer.close();
+    if FORKED.load(Ordering::Relaxed) {
+        // The lock may be held by a thread that is not there.
+        return;
+    }
     SPARE.lock().unwrap_or_else(PoisonError::into_inner).push(producer);
 }
+
+/// This process is the child of a fork that had a record file.
+static FORKED: AtomicBool = AtomicBool::new(false);
 
 /// In the child of a fork: lets go of this thread's lanes without a word, since they are its parent's. Takes no lock
 /// and frees nothing.
 pub(super) fn forget_lanes() {
+    FORKED.store(true, Ordering::Relaxed);
     Tip::mine().exchange(None);
     LEAVING
         .try_with(|leaving| {
@@ -178,7 +186,10 @@ impl Lanes {
         let mut consumers = std::mem::take(&mut *self.consumers.lock().unwrap_or_else(PoisonError::into_inner));
         for at in 0..consumers.len() {
             let Some(mut drain) = consumers.get(at).map(Consumer::begin) else { continue };
-            while consumers.get_mut(at).is_some_and(|one| one.step(&mut drain, &mut |bytes| reader.read(bytes))) {
+            let mut more = true;
+            while std::mem::take(&mut more) {
+                let step = |one: &mut Consumer| one.step(&mut drain, &mut |bytes| reader.read(bytes));
+                more = consumers.get_mut(at).is_some_and(step);
                 if reader.make_safe() {
                     consumers.iter_mut().for_each(Consumer::settle);
                 }
@@ -204,6 +215,11 @@ impl Lanes {
     /// The file the lanes' chunks are in, if they are in one.
     pub(crate) fn file(&self) -> Option<&RecordFileAt> {
         self.file.as_deref()
+    }
+
+    /// What one lane may hold.
+    pub(crate) fn limit(&self) -> usize {
+        self.limit
     }
 
     /// Lets go of every lane: what is recorded from now on is read by nobody.

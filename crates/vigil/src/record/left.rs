@@ -10,7 +10,7 @@ use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// A file without a head that is older than this belongs to nobody.
+/// A file in which nothing was begun and that is older than this belongs to nobody.
 const BEGINNING: Duration = Duration::from_secs(60);
 /// The longest terms.
 const TERMS_MAX: u64 = 16 << 20;
@@ -56,6 +56,7 @@ impl Left {
         }
         match Self::read(path, file)? {
             Some(left) => Ok(Some(left)),
+            None if !is_blank(path) => Ok(None),
             None => {
                 let age = std::fs::metadata(path).and_then(|metadata| metadata.modified());
                 let age = age.ok().and_then(|time| wall().duration_since(time).ok());
@@ -161,6 +162,15 @@ impl Left {
     /// Deletes the file.
     pub(crate) fn remove(self) {
         std::fs::remove_file(&self.path).ok();
+    }
+}
+
+/// Whether nothing was written to the head of a file: its process died while it made it.
+fn is_blank(path: &Path) -> bool {
+    let mut first = [0; 8];
+    match File::open(path).and_then(|mut file| file.read(&mut first)) {
+        Ok(_) => first == [0; 8],
+        Err(_) => false,
     }
 }
 

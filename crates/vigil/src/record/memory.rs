@@ -128,7 +128,8 @@ mod real {
         }
 
         pub(in crate::record) fn committed(&self) -> usize {
-            self.word(word::COMMITTED).load(Ordering::Acquire) as usize
+            // Somebody may write into the file.
+            (self.word(word::COMMITTED).load(Ordering::Acquire) as usize).min(self.capacity)
         }
 
         /// Says that the first `bytes` are safe elsewhere.
@@ -164,7 +165,13 @@ mod real {
             // The place in the file may be taken again before these pages are gone.
             match &self.pages {
                 Pages::Kept { pages } if !pages.are_ours() => {}
-                _ => self.settle(ALL_SETTLED),
+                _ => {
+                    self.settle(ALL_SETTLED);
+                    if self.capacity > 0 {
+                        // Where files have no holes the head of a larger chunk would stay and hide what comes behind.
+                        self.word(word::MARK).store(0, Ordering::Release);
+                    }
+                }
             }
         }
     }

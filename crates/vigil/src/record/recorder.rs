@@ -343,7 +343,7 @@ impl Recorder {
     }
 
     /// Where what the lanes hold outlives the process, once something was recorded.
-    pub(crate) fn file(&self) -> Option<&Arc<RecordFile>> {
+    pub(crate) fn file(&self) -> Option<Arc<RecordFile>> {
         self.lanes.file()?.get()
     }
 
@@ -352,9 +352,20 @@ impl Recorder {
         self.lanes.file().is_some()
     }
 
-    /// Whether records were to outlive the process and the disk had no room for some of them.
+    /// Whether records were to outlive the process and there is no room, or no place any more, for some of them.
     pub(crate) fn is_not_kept(&self) -> bool {
-        self.lanes.file().is_some_and(|at| at.failed() || at.get().is_some_and(|file| file.unkept_bytes() > 0))
+        let Some(at) = self.lanes.file() else { return false };
+        at.failed() || at.get().is_some_and(|file| file.unkept_bytes() > 0 || file.is_gone())
+    }
+
+    /// Ends the file: what was recorded is safe elsewhere, or was given up.
+    pub(crate) fn end_file(&self) {
+        self.lanes.file().into_iter().for_each(RecordFileAt::end);
+    }
+
+    /// What one lane may hold, in bytes.
+    pub(crate) fn lane_bytes(&self) -> usize {
+        self.lanes.limit()
     }
 
     pub(crate) fn take_facts(&self) -> Vec<Fact> {

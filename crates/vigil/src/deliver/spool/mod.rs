@@ -104,13 +104,13 @@ fn owner_only(options: &mut OpenOptions) -> &mut OpenOptions {
 
 /// Whether an open file has no name any more.
 #[cfg(unix)]
-fn is_unlinked(file: &File) -> io::Result<bool> {
+pub(crate) fn is_unlinked(file: &File) -> io::Result<bool> {
     Ok(std::os::unix::fs::MetadataExt::nlink(&file.metadata()?) == 0)
 }
 
 /// Where open files cannot be deleted, none is.
 #[cfg(not(unix))]
-fn is_unlinked(_file: &File) -> io::Result<bool> {
+pub(crate) fn is_unlinked(_file: &File) -> io::Result<bool> {
     Ok(false)
 }
 

@@ -92,6 +92,10 @@ impl Spool {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(in crate::deliver) fn directory(&self) -> &Path {
+        &self.config.directory
+    }
+
     fn segment_bytes(&self) -> u64 {
         segment_bytes(self.config.max_bytes)
     }
