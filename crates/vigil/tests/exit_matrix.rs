@@ -591,9 +591,12 @@ mod parent {
         let stdout = child.stdout.take().ok_or("no stdout")?;
         BufReader::new(stdout).read_line(&mut line).map_err(|error| error.to_string())?;
         let at = Instant::now();
-        for signal in cell.signals {
+        for (number, signal) in cell.signals.iter().enumerate() {
+            if number > 0 {
+                // Of two that wait the system delivers the one with the lower number first.
+                std::thread::sleep(Duration::from_millis(50));
+            }
             kill_process(Pid::from_child(child), *signal).map_err(|error| error.to_string())?;
-            std::thread::sleep(Duration::from_millis(u64::from(!cell.wrapper.is_empty()) * 50));
         }
         Ok(Some(at))
     }
