@@ -590,11 +590,12 @@ mod parent {
         let mut line = String::new();
         let stdout = child.stdout.take().ok_or("no stdout")?;
         BufReader::new(stdout).read_line(&mut line).map_err(|error| error.to_string())?;
-        let at = Instant::now();
+        let mut at = Instant::now();
         for (number, signal) in cell.signals.iter().enumerate() {
             if number > 0 {
-                // Of two that wait the system delivers the one with the lower number first.
+                // Of two that wait the system delivers the one with the lower number first. The end may be over by now.
                 std::thread::sleep(Duration::from_millis(50));
+                at = Instant::now();
             }
             kill_process(Pid::from_child(child), *signal).map_err(|error| error.to_string())?;
         }
