@@ -222,6 +222,7 @@ impl<'a> AttributeSet<'a> {
     }
 
     /// Sets `key` where there is a value and none was set before.
+    #[inline(always)]
     pub fn set_absent(&mut self, key: Key, value: Option<impl Into<AnyValue<'a>>>) {
         if let Some(value) = value
             && self.get(key).is_none()

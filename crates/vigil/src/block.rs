@@ -27,6 +27,13 @@ impl<const N: usize> Block<N> {
         self.write_with(out, |_| self.len);
     }
 
+    /// Appends the whole block and hands it out to be changed there. Afterwards [`keep`] cuts off what is too much.
+    #[inline(always)]
+    pub(crate) fn append<'o>(&self, out: &'o mut Vec<u8>) -> Option<&'o mut [u8; N]> {
+        out.extend_from_slice(&self.bytes);
+        out.last_chunk_mut()
+    }
+
     /// Appends the whole block, lets `fill` change it there, and keeps as much of it as that says.
     #[inline(always)]
     pub(crate) fn write_with(&self, out: &mut Vec<u8>, fill: impl FnOnce(&mut [u8; N]) -> usize) {
@@ -43,6 +50,12 @@ pub(crate) fn write_with<const N: usize>(out: &mut Vec<u8>, bytes: &[u8; N], fil
         let len = fill(block);
         out.truncate(start + len);
     }
+}
+
+/// Keeps `len` bytes of the `N` that were appended last.
+#[inline(always)]
+pub(crate) fn keep<const N: usize>(out: &mut Vec<u8>, len: usize) {
+    out.truncate((out.len() + len).saturating_sub(N));
 }
 
 /// The longest text [`put_short`] takes.

@@ -1,7 +1,8 @@
 //! Random ids without a system call each.
 //!
-//! Every thread has its own generator (splitmix64 over a counter seeded once from the operating system's
-//! randomness). Ids need to be unique, not secret.
+//! Every thread counts in large odd steps from where the operating system's randomness has put it, and an id is that
+//! number mixed. Mixing is one to one, so that no thread gives an id twice. Ids need to be unique, not secret; trace ids,
+//! which samplers take for random, are mixed well (splitmix64), span ids by one multiplication.
 
 use std::cell::Cell;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -18,7 +19,7 @@ pub(crate) enum IdSource {
 }
 
 thread_local! {
-    /// 0 until the first id.
+    /// The number the next id is made of; 0 before the first, and once in 2^64 ids.
     static STATE: Cell<u64> = const { Cell::new(0) };
 }
 
@@ -38,28 +39,42 @@ fn splitmix(state: u64) -> u64 {
     value ^ (value >> 31)
 }
 
+/// A number mixed a little, by few instructions; one to one, and 0 for 0 alone.
+#[inline(always)]
+fn mix(state: u64) -> u64 {
+    (state ^ (state >> 32)).wrapping_mul(0xbf58_476d_1ce4_e5b9)
+}
+
 #[cold]
 fn next_of(state: &AtomicU64) -> u64 {
     state.fetch_add(STEP, Ordering::Relaxed).wrapping_add(STEP)
 }
 
-/// The next random number; `None` before the thread's first.
+/// A number this thread has not had, which is not 0; `None` before its first.
 #[inline(always)]
-fn random() -> Option<u64> {
+fn next() -> Option<u64> {
     STATE.with(|cell| match cell.get() {
         0 => None,
         state => {
-            let next = state.wrapping_add(STEP);
-            cell.set(next);
-            Some(splitmix(next).max(1))
+            cell.set(state.wrapping_add(STEP));
+            Some(state)
         }
+    })
+}
+
+/// The same, and makes a beginning where there is none.
+#[inline(always)]
+fn next_seeded() -> u64 {
+    next().unwrap_or_else(|| {
+        STATE.set(seed());
+        next().unwrap_or(1)
     })
 }
 
 /// A random id, whatever the source; `None` before the thread has made its first from a source.
 #[inline(always)]
 pub(crate) fn random_span_id() -> Option<SpanId> {
-    random().map(|id| SpanId(id.to_be_bytes()))
+    next().map(|state| SpanId(mix(state).to_ne_bytes()))
 }
 
 const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -69,17 +84,6 @@ impl IdSource {
         Self::Seeded(AtomicU64::new(seed))
     }
 
-    #[inline(always)]
-    fn next(&self) -> u64 {
-        match self {
-            IdSource::Random => random().unwrap_or_else(|| {
-                STATE.set(seed());
-                random().unwrap_or(1)
-            }),
-            IdSource::Seeded(state) => splitmix(next_of(state)).max(1),
-        }
-    }
-
     /// Whether ids are those of [`random_span_id`].
     pub(crate) fn is_random(&self) -> bool {
         matches!(self, IdSource::Random)
@@ -87,14 +91,21 @@ impl IdSource {
 
     #[inline(always)]
     pub(crate) fn span_id(&self) -> SpanId {
-        SpanId(self.next().to_be_bytes())
+        SpanId(match self {
+            IdSource::Random => mix(next_seeded()).to_ne_bytes(),
+            IdSource::Seeded(state) => splitmix(next_of(state)).max(1).to_be_bytes(),
+        })
     }
 
     #[inline(never)]
     pub(crate) fn trace_id(&self) -> TraceId {
+        let half = || match self {
+            IdSource::Random => splitmix(next_seeded()),
+            IdSource::Seeded(state) => splitmix(next_of(state)).max(1),
+        };
         let mut bytes = [0; 16];
-        bytes[..8].copy_from_slice(&self.next().to_be_bytes());
-        bytes[8..].copy_from_slice(&self.next().to_be_bytes());
+        bytes[..8].copy_from_slice(&half().to_be_bytes());
+        bytes[8..].copy_from_slice(&half().to_be_bytes());
         TraceId(bytes)
     }
 }
@@ -111,6 +122,15 @@ mod tests {
             .collect();
         let all: Vec<_> = threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
         assert_eq!(all.iter().collect::<HashSet<_>>().len(), all.len());
+    }
+
+    #[test]
+    fn ids_of_a_thread_share_no_bits() {
+        let ids: Vec<u64> = (0..10_000).map(|_| u64::from_ne_bytes(IdSource::Random.span_id().0)).collect();
+        for bit in 0..64 {
+            let set = ids.iter().filter(|id| *id >> bit & 1 == 1).count();
+            assert!((4_000..6_000).contains(&set), "bit {bit} is set in {set} of 10000");
+        }
     }
 
     #[test]

@@ -298,7 +298,7 @@ impl Assembler {
             match applied {
                 Applied::Noted => {}
                 Applied::Finished(span) => self.finish(span, anchor, now),
-                Applied::Whole(open, pieces) => self.finished(&open, &pieces, anchor, now),
+                Applied::Whole(ref open, ref pieces) => self.finished(open, pieces, anchor, now),
                 Applied::Event(record) => {
                     self.happening(record, bytes.get(..len).unwrap_or_default(), anchor, now);
                 }

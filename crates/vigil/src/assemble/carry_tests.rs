@@ -29,7 +29,7 @@ fn apply(joiner: &mut Joiner, record: &impl crate::record::format::Write) {
 fn start(joiner: &mut Joiner, span: u8, parent: u8, kind: SpanKind, attributes: &[AttrRef<'_>]) {
     let (trace, parent, flags) = (TraceId([1; 16]), SpanId([parent; 8]), FLAG_SAMPLED);
     let fields = StartFields {
-        trace,
+        trace: &trace,
         span: SpanId([span; 8]),
         parent,
         kind,

@@ -47,7 +47,7 @@ fn put_start(
     attributes: &[AttrRef<'_>],
 ) {
     let fields = StartFields {
-        trace: TraceId([9; 16]),
+        trace: &TraceId([9; 16]),
         span: SpanId([span; 8]),
         parent: SpanId([parent.unwrap_or(0); 8]),
         kind,

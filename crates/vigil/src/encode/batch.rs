@@ -11,7 +11,7 @@ use super::traces::write_span;
 use bytes::Bytes;
 use std::fmt;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use vigil_core::fact::{EventData, SpanData};
 
 /// The most bytes one record may take, 16 MiB. A span that carries whole conversations stays far below; what
@@ -157,6 +157,51 @@ impl fmt::Debug for Batch {
     }
 }
 
+/// Memory of batches that nobody holds any more, for those to come. Blocks of this size would go back to the system, and
+/// every page of the next be asked for again.
+#[derive(Debug, Default)]
+struct Spare(Mutex<Vec<Vec<u8>>>);
+
+/// What is kept at most: so many, of this size each. Some requests are under way at a time.
+const SPARE_MAX: usize = 4;
+const SPARE_BYTES: usize = 1 << 20;
+
+impl Spare {
+    /// Memory for a batch of about `len` bytes.
+    fn take(&self, len: usize) -> Vec<u8> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let fits = |kept: &Vec<u8>| (len..=len + len / 8).contains(&kept.capacity());
+        kept.filter(fits).unwrap_or_else(|| Vec::with_capacity(len))
+    }
+
+    fn give_back(&self, mut bytes: Vec<u8>) {
+        bytes.clear();
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() < SPARE_MAX && bytes.capacity() <= SPARE_BYTES {
+            kept.push(bytes);
+        }
+    }
+}
+
+/// The bytes of a request, from `start` on.
+struct Body {
+    bytes: Vec<u8>,
+    start: usize,
+    spare: Arc<Spare>,
+}
+
+impl AsRef<[u8]> for Body {
+    fn as_ref(&self) -> &[u8] {
+        self.bytes.get(self.start..).unwrap_or_default()
+    }
+}
+
+impl Drop for Body {
+    fn drop(&mut self) {
+        self.spare.give_back(std::mem::take(&mut self.bytes));
+    }
+}
+
 /// Collects records of one signal.
 #[derive(Debug)]
 pub struct BatchBuilder {
@@ -165,6 +210,7 @@ pub struct BatchBuilder {
     options: EncodeOptions,
     /// Room for what comes in front of the records, and the records.
     body: Vec<u8>,
+    spare: Arc<Spare>,
     parts: Vec<Part>,
     /// How many records the parts count for.
     count: u32,
@@ -173,7 +219,8 @@ pub struct BatchBuilder {
 impl BatchBuilder {
     /// A builder without records.
     pub fn new(signal: Signal, resource: Resource, options: EncodeOptions) -> Self {
-        Self { signal, resource, options, body: Vec::new(), parts: Vec::new(), count: 0 }
+        let spare = Arc::default();
+        Self { signal, resource, options, body: Vec::new(), spare, parts: Vec::new(), count: 0 }
     }
 
     /// Appends a span; for a builder of [`Signal::Traces`].
@@ -265,7 +312,8 @@ impl BatchBuilder {
         let len = self.body.len();
         let usual = (len + len / 16).min(1 << 20);
         let body = if self.body.capacity() <= len + len / 8 {
-            Bytes::from(std::mem::replace(&mut self.body, Vec::with_capacity(usual))).slice(start..)
+            let bytes = std::mem::replace(&mut self.body, self.spare.take(usual));
+            Bytes::from_owner(Body { bytes, start, spare: self.spare.clone() })
         } else {
             let body = Bytes::copy_from_slice(&self.body[start..]);
             self.body.clear();

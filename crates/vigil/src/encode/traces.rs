@@ -34,19 +34,19 @@ const FLAG_SAMPLED: u32 = 1;
 
 pub(super) fn write_span(out: &mut Vec<u8>, span: &SpanData<'_>, options: &EncodeOptions) {
     proto::record(out, RECORD, |out| {
-        id(out, field::TRACE_ID, &span.context.trace_id.0);
-        id(out, field::SPAN_ID, &span.context.span_id.0);
-        if let Some(parent) = span.parent {
-            id(out, field::PARENT_SPAN_ID, &parent.0);
-        }
+        ids(out, span);
         span.kind.with_span_name(&span.attributes, &span.target, |parts| {
             proto::delimited(out, field::NAME, parts.iter().map(|part| part.len()).sum());
             parts.iter().for_each(|part| out.extend_from_slice(part.as_bytes()));
         });
         proto::uint(out, field::KIND, kind(span));
-        proto::fixed64(out, field::START_TIME, span.start.0);
         // A backend that sees an end of zero stores a span of 1970; an end before the start, a negative one.
-        proto::fixed64(out, field::END_TIME, span.end.max(span.start).0);
+        let mut times = [0; 18];
+        times[0] = (field::START_TIME << 3 | 1) as u8;
+        times[1..9].copy_from_slice(&span.start.0.to_le_bytes());
+        times[9] = (field::END_TIME << 3 | 1) as u8;
+        times[10..].copy_from_slice(&span.end.max(span.start).0.to_le_bytes());
+        out.extend_from_slice(&times);
         attributes(out, span, options);
         for link in &span.links {
             proto::message(out, field::LINKS, |out| write_link(out, *link));
@@ -58,11 +58,25 @@ pub(super) fn write_span(out: &mut Vec<u8>, span: &SpanData<'_>, options: &Encod
     });
 }
 
-/// Appends an id, whose length is known.
+/// Appends trace id, span id and parent, whose lengths are known.
 #[inline]
-fn id<const N: usize>(out: &mut Vec<u8>, field: u32, id: &[u8; N]) {
-    proto::delimited(out, field, N);
-    out.extend_from_slice(id);
+fn ids(out: &mut Vec<u8>, span: &SpanData<'_>) {
+    let mut bytes = [0; 38];
+    bytes[0] = (field::TRACE_ID << 3 | 2) as u8;
+    bytes[1] = 16;
+    bytes[2..18].copy_from_slice(&span.context.trace_id.0);
+    bytes[18] = (field::SPAN_ID << 3 | 2) as u8;
+    bytes[19] = 8;
+    bytes[20..28].copy_from_slice(&span.context.span_id.0);
+    match span.parent {
+        Some(parent) => {
+            bytes[28] = (field::PARENT_SPAN_ID << 3 | 2) as u8;
+            bytes[29] = 8;
+            bytes[30..].copy_from_slice(&parent.0);
+            out.extend_from_slice(&bytes);
+        }
+        None => out.extend_from_slice(&bytes[..28]),
+    }
 }
 
 fn attributes(out: &mut Vec<u8>, span: &SpanData<'_>, options: &EncodeOptions) {

@@ -3,7 +3,7 @@
 use super::names::{BLOCK, Name, names};
 use super::options::AttributeLimits;
 use super::proto;
-use crate::block::{SHORT, put_short};
+use crate::block::{SHORT, keep, put_short};
 use vigil_core::contract::Key;
 use vigil_core::fact::AnyValue;
 
@@ -56,11 +56,7 @@ impl AttributeWriter {
     fn write_short(&self, out: &mut Vec<u8>, key: Key, value: &AnyValue<'_>) -> bool {
         let Some(Some(name)) = self.names.get(usize::from(key.index())) else { return false };
         let at = name.len();
-        // `KeyValue { key, value: AnyValue { … } }`: `rest` is what comes after the tag of the value.
-        let head = |block: &mut [u8], rest: usize| {
-            block[0] = (self.field << 3 | 2) as u8;
-            block[1] = (at - 2 + rest) as u8;
-        };
+        // No closures: what one captures is put into memory where it is not inlined.
         match value {
             AnyValue::Str(text) if self.limits.value_chars.is_none() => {
                 let len = text.len();
@@ -68,23 +64,21 @@ impl AttributeWriter {
                 self.short_text(out, name, value, text)
             }
             AnyValue::Int(number) => {
-                name.write_with(out, |block| {
-                    let end = proto::varint_at(block, at + 2, *number as u64);
-                    head(block, end - at);
-                    block[at] = (end - at - 1) as u8;
-                    block[at + 1] = (any::INT << 3) as u8;
-                    end
-                });
+                let Some(block) = name.append(out) else { return false };
+                let end = proto::varint_at(block, at + 2, *number as u64);
+                self.head(block, at, end - at);
+                block[at] = (end - at - 1) as u8;
+                block[at + 1] = (any::INT << 3) as u8;
+                keep::<BLOCK>(out, end);
                 true
             }
             AnyValue::Double(number) => {
-                name.write_with(out, |block| {
-                    head(block, 10);
-                    block[at] = 9;
-                    block[at + 1] = (any::DOUBLE << 3 | 1) as u8;
-                    block[at + 2..at + 10].copy_from_slice(&number.to_bits().to_le_bytes());
-                    at + 10
-                });
+                let Some(block) = name.append(out) else { return false };
+                self.head(block, at, 10);
+                block[at] = 9;
+                block[at + 1] = (any::DOUBLE << 3 | 1) as u8;
+                block[at + 2..at + 10].copy_from_slice(&number.to_bits().to_le_bytes());
+                keep::<BLOCK>(out, at + 10);
                 true
             }
             // A list with one text, such as the reason a model stopped for.
@@ -100,27 +94,30 @@ impl AttributeWriter {
         }
     }
 
+    /// Tag and length of `KeyValue { key, value: AnyValue { … } }`, of whose block `at` bytes are there; `rest` is what
+    /// comes after the tag of the value.
+    #[inline(always)]
+    fn head(&self, block: &mut [u8; BLOCK], at: usize, rest: usize) {
+        block[0] = (self.field << 3 | 2) as u8;
+        block[1] = (at - 2 + rest) as u8;
+    }
+
     /// Writes an attribute that ends in a text, where it has less than 128 bytes in all. `before` is what comes between
     /// the tag of the value and the text.
     #[inline(always)]
     fn short_text<const N: usize>(&self, out: &mut Vec<u8>, name: &Name, before: [u8; N], text: &str) -> bool {
         let (at, len) = (name.len(), text.len());
-        let total = at - 2 + N + len;
-        if total >= 128 {
+        if at - 2 + N + len >= 128 {
             return false;
         }
-        let is_short = len <= SHORT && at + N + len <= BLOCK;
-        name.write_with(out, |block| {
-            block[0] = (self.field << 3 | 2) as u8;
-            block[1] = total as u8;
-            block[at..at + N].copy_from_slice(&before);
-            if is_short {
-                put_short(&mut block[at + N..at + N + len], text.as_bytes());
-                return at + N + len;
-            }
-            at + N
-        });
-        if !is_short {
+        let Some(block) = name.append(out) else { return false };
+        self.head(block, at, N + len);
+        block[at..at + N].copy_from_slice(&before);
+        if len <= SHORT && at + N + len <= BLOCK {
+            put_short(&mut block[at + N..at + N + len], text.as_bytes());
+            keep::<BLOCK>(out, at + N + len);
+        } else {
+            keep::<BLOCK>(out, at + N);
             out.extend_from_slice(text.as_bytes());
         }
         true

@@ -129,7 +129,7 @@ impl Host {
         let flags = recorder.sampled_flag(trace, parent.sampled) | if parent.remote { FLAG_REMOTE } else { 0 };
         let context = SpanContext { trace_id: trace, span_id: recorder.ids.span_id() };
         let fields = StartFields {
-            trace,
+            trace: &trace,
             span: context.span_id,
             parent: parent.context.map_or(SpanId([0; 8]), |context| context.span_id),
             kind: SpanKind::Host,

@@ -128,6 +128,7 @@ fn plain<'a>(value: &'a ValueRef<'_>) -> Option<&'a dyn Value> {
     Some(match value {
         ValueRef::Str(text) => text,
         ValueRef::Int(number) => number,
+        ValueRef::Unsigned(number) => number,
         ValueRef::Double(number) => number,
         ValueRef::Bool(truth) => truth,
         _ => return None,
@@ -144,6 +145,7 @@ pub(crate) fn record(mirror: &tracing::Span, attributes: &[AttrRef<'_>]) {
             ValueRef::StrList(list) => mirror.record(key.name(), tracing::field::debug(list)),
             ValueRef::Str(text) => mirror.record(key.name(), *text),
             ValueRef::Int(number) => mirror.record(key.name(), *number),
+            ValueRef::Unsigned(number) => mirror.record(key.name(), *number),
             ValueRef::Double(number) => mirror.record(key.name(), *number),
             ValueRef::Bool(truth) => mirror.record(key.name(), *truth),
             // Only a start has a target, and times since it are shown as seconds.

@@ -16,8 +16,8 @@
 //! Times are readings of the recorder's clock (`clock.rs`). Text is `len u32 | UTF-8`. An attribute is
 //! `head u16 | value`: the low 13 bits of its head are the key, the rest is the type; key `0x1fff` is followed by
 //! the user's own name as text. Types are 0 text, 1 i64, 2 f64, 3 truth u8, 4 a list `count u32 | texts`, 5 the
-//! record's target once more, without a value, and 6 a reading of the clock u64 that stands for the seconds since
-//! the span's start. A span ends *alone* when all its records, and the starts of all spans below it, are in the
+//! record's target once more, without a value, 6 a reading of the clock u64 that stands for the seconds since
+//! the span's start, and 7 a u64 that counts as the largest i64 where it is more. A span ends *alone* when all its records, and the starts of all spans below it, are in the
 //! lane its end is in. A reader given any bytes at all returns records or `None`, never panics.
 //!
 //! What is constant of a record is together, so that it is written by few stores: a processor does one at a time, and
@@ -56,6 +56,7 @@ const BOOL: u8 = 3;
 const STR_LIST: u8 = 4;
 const TARGET: u8 = 5;
 const SINCE_START: u8 = 6;
+const UNSIGNED: u8 = 7;
 
 /// The trace is kept when spans are sampled.
 pub(crate) const FLAG_SAMPLED: u8 = 1;
@@ -67,6 +68,7 @@ pub(crate) const FLAG_REMOTE: u8 = 2;
 pub(crate) enum ValueRef<'a> {
     Str(&'a str),
     Int(i64),
+    Unsigned(u64),
     Double(f64),
     Bool(bool),
     /// A list of texts with one in it.
@@ -94,7 +96,7 @@ impl From<i64> for ValueRef<'_> {
 impl From<u64> for ValueRef<'_> {
     #[inline(always)]
     fn from(value: u64) -> Self {
-        Self::Int(i64::try_from(value).unwrap_or(i64::MAX))
+        Self::Unsigned(value)
     }
 }
 impl From<f64> for ValueRef<'_> {
@@ -124,7 +126,7 @@ pub(crate) enum EndedAs<'a> {
 /// What a start record says.
 #[derive(Clone, Copy)]
 pub(crate) struct StartFields<'a> {
-    pub(crate) trace: TraceId,
+    pub(crate) trace: &'a TraceId,
     pub(crate) span: SpanId,
     /// Zeros where there is none.
     pub(crate) parent: SpanId,
@@ -266,6 +268,7 @@ impl Out<'_> {
     fn value_of(&mut self, key: u16, name: Option<&str>, value: ValueRef<'_>) {
         match (value, name) {
             (ValueRef::Int(number), None) => self.number(key, INT, number.to_le_bytes()),
+            (ValueRef::Unsigned(number), None) => self.number(key, UNSIGNED, number.to_le_bytes()),
             (ValueRef::Double(number), None) => self.number(key, DOUBLE, number.to_le_bytes()),
             (ValueRef::Str(string), _) => {
                 self.key(key, name, STR);
@@ -273,6 +276,10 @@ impl Out<'_> {
             }
             (ValueRef::Int(number), _) => {
                 self.key(key, name, INT);
+                self.block::<8>(|bits| *bits = number.to_le_bytes());
+            }
+            (ValueRef::Unsigned(number), _) => {
+                self.key(key, name, UNSIGNED);
                 self.block::<8>(|bits| *bits = number.to_le_bytes());
             }
             (ValueRef::Double(number), _) => {
@@ -443,8 +450,7 @@ impl<const N: usize> Write for SetNumbers<N> {
         for (key, number) in self.1.into_iter().zip(self.2) {
             // Written in any case, and written over where it is not known: cheaper than asking.
             if let Some(place) = space.get_mut(len..).and_then(<[u8]>::first_chunk_mut::<NUMBER>) {
-                let clamped = i64::try_from(number).unwrap_or(i64::MAX);
-                fill_number(place, key.index(), INT, clamped.to_le_bytes());
+                fill_number(place, key.index(), UNSIGNED, number.to_le_bytes());
             }
             len += if number == UNKNOWN { 0 } else { NUMBER };
         }
@@ -512,7 +518,8 @@ impl Body for End<'_> {
             EndedAs::Error(_) => END_ERROR,
             EndedAs::Cancelled => END_CANCELLED,
         };
-        tag | if self.alone { ALONE } else { 0 }
+        const { assert!(ALONE == 1 << 7) };
+        tag | u8::from(self.alone) << 7
     }
 
     #[inline(always)]
@@ -589,7 +596,7 @@ fn attribute_len((_, value): &AttrRef<'_>) -> usize {
 fn value_len(value: ValueRef<'_>) -> usize {
     match value {
         ValueRef::Str(string) => text_len(string),
-        ValueRef::Int(_) | ValueRef::Double(_) | ValueRef::Until(_) => 8,
+        ValueRef::Int(_) | ValueRef::Unsigned(_) | ValueRef::Double(_) | ValueRef::Until(_) => 8,
         ValueRef::Bool(_) => 1,
         ValueRef::Only(item) => 4 + text_len(item),
         #[cfg(test)]
@@ -732,6 +739,10 @@ impl<'a> Cursor<'a> {
         text(self.take(len)?)
     }
     #[inline(always)]
+    fn unsigned(&mut self) -> Option<i64> {
+        self.u64().map(|number| number.min(i64::MAX as u64) as i64)
+    }
+    #[inline(always)]
     fn attribute(&mut self, target: &'a str, set: &mut AttributeSet<'a>) -> Option<()> {
         let head = u16::from_le_bytes(self.array()?);
         let (index, kind) = (head & CUSTOM, (head >> KEY_BITS) as u8);
@@ -744,6 +755,7 @@ impl<'a> Cursor<'a> {
         // Nearly all are texts and whole numbers.
         match kind {
             STR => set.set(key, self.text()?),
+            UNSIGNED => set.set(key, self.unsigned()?),
             INT | SINCE_START => set.set(key, i64::from_le_bytes(self.array()?)),
             _ => set.set(key, self.value(kind, target)?),
         }
@@ -754,6 +766,7 @@ impl<'a> Cursor<'a> {
         Some(match kind {
             STR => AnyValue::Str(self.text()?.into()),
             INT | SINCE_START => AnyValue::Int(i64::from_le_bytes(self.array()?)),
+            UNSIGNED => AnyValue::Int(self.unsigned()?),
             DOUBLE => AnyValue::Double(f64::from_le_bytes(self.array()?)),
             BOOL => AnyValue::Bool(self.u8()? != 0),
             STR_LIST => {

@@ -5,7 +5,7 @@ use vigil_core::contract::attr;
 fn sample() -> Vec<u8> {
     let span = SpanId([2; 8]);
     let start = StartFields {
-        trace: TraceId([1; 16]),
+        trace: &TraceId([1; 16]),
         span,
         parent: SpanId([3; 8]),
         kind: SpanKind::Chat,

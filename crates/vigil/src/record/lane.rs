@@ -91,6 +91,8 @@ pub(crate) struct Producer {
     recorder: u64,
     /// Whether it is for one record only.
     last: bool,
+    /// Whether its recorder's clock is the [usual](crate::clock::read_usual) one, and its ids are random.
+    usual: bool,
     /// Tells this lane from every other of the process.
     number: u64,
     chunk: *mut Chunk,
@@ -128,6 +130,8 @@ pub(crate) struct Tip {
     recorder: Cell<u64>,
     /// Which lane it is; 0 for none.
     number: Cell<u64>,
+    /// The same where the producer is usual, else [`NO_LANE`].
+    usual_number: Cell<u64>,
     start: Cell<*mut u8>,
     used: Cell<usize>,
     capacity: Cell<usize>,
@@ -135,8 +139,11 @@ pub(crate) struct Tip {
     producer: Cell<Option<&'static mut Producer>>,
 }
 
+/// The number of no lane, and not of a span that is in none either.
+const NO_LANE: u64 = u64::MAX;
+
 /// Stands for the bytes used while a record is written, so that a record which records finds no room.
-const WRITING: usize = usize::MAX;
+const WRITING: usize = isize::MAX as usize;
 
 /// Where the assembler reads.
 pub(crate) struct Consumer {
@@ -182,7 +189,7 @@ static NUMBER: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(
 pub(crate) fn lane(
     recorder: u64,
     limit: usize,
-    last: bool,
+    (last, usual): (bool, bool),
     file: Option<std::sync::Arc<RecordFileAt>>,
 ) -> (Producer, Consumer) {
     // Without room: the first record makes the first chunk that has some.
@@ -198,6 +205,7 @@ pub(crate) fn lane(
     let producer = Producer {
         recorder,
         last,
+        usual,
         number: NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed),
         chunk,
         spare: ptr::null_mut(),
@@ -248,6 +256,7 @@ impl Tip {
         Self {
             recorder: Cell::new(0),
             number: Cell::new(0),
+            usual_number: Cell::new(NO_LANE),
             start: Cell::new(Room::NONE.start),
             used: Cell::new(Room::NONE.used),
             capacity: Cell::new(Room::NONE.capacity),
@@ -268,26 +277,32 @@ impl Tip {
         self.number.get()
     }
 
+    /// Which lane it is, where the producer is usual; [`NO_LANE`] for another or none.
+    #[inline(always)]
+    pub(crate) fn usual_number(&self) -> u64 {
+        self.usual_number.get()
+    }
+
     /// Appends a record, if there is room for as much as it may need.
     #[inline(always)]
     pub(crate) fn append(&self, record: &impl Write) -> bool {
-        let (used, bound) = (self.used.get(), record.bound());
-        // While a record is written more is used than there is.
-        if bound == 0 || self.capacity.get().checked_sub(used).is_none_or(|left| left < bound) {
+        let (start, used, bound) = (self.start.get(), self.used.get(), record.bound());
+        // While a record is written more is used than there is: what is left is negative then.
+        if bound == 0 || (self.capacity.get().wrapping_sub(used) as isize) < bound as isize {
             return false;
         }
         self.used.set(WRITING);
         // SAFETY: the bytes from `used` to `capacity` are the producer's own, of pages that are initialised, and there
         // are `bound` of them. It is the only such slice until `used` is set again, and gone by then.
-        let space = unsafe { std::slice::from_raw_parts_mut(self.start.get().add(used), bound) };
+        let space = unsafe { std::slice::from_raw_parts_mut(start.add(used), bound) };
         let len = record.write(space).min(bound);
         let used = used + len;
         self.used.set(used);
-        fetch_for_writing(self.start.get().wrapping_add(used + FETCH_AHEAD));
+        fetch_for_writing(start.wrapping_add(used + FETCH_AHEAD));
         #[cfg(not(vigil_loom))]
         // SAFETY: a tip with room is that of a chunk, the producer's last, and begins where its memory does.
         unsafe {
-            Memory::commit(self.start.get(), used);
+            Memory::commit(start, used);
         }
         #[cfg(vigil_loom)]
         // SAFETY: as above.
@@ -307,6 +322,8 @@ impl Tip {
         }
         self.recorder.set(producer.as_ref().map_or(0, |producer| producer.recorder));
         self.number.set(producer.as_ref().map_or(0, |producer| producer.number));
+        let usual = producer.as_ref().filter(|producer| producer.usual);
+        self.usual_number.set(usual.map_or(NO_LANE, |producer| producer.number));
         self.set_room(producer.as_ref().map_or(Room::NONE, |producer| producer.room));
         self.producer.set(producer);
         before
@@ -599,7 +616,7 @@ mod appending {
     pub(super) struct Appending(Option<&'static mut Producer>);
 
     pub(super) fn appending(recorder: u64, limit: usize) -> (Appending, Consumer) {
-        let (producer, consumer) = lane(recorder, limit, false, None);
+        let (producer, consumer) = lane(recorder, limit, (false, false), None);
         (Appending(Some(Box::leak(Box::new(producer)))), consumer)
     }
 

@@ -21,6 +21,8 @@ pub(crate) const LANE_BYTES_DEFAULT: usize = 128 << 20;
 #[derive(Debug)]
 pub(crate) struct Lanes {
     id: u64,
+    /// Whether times are readings of the [usual](crate::clock::read_usual) clock, and ids are random.
+    usual: bool,
     limit: usize,
     consumers: Mutex<Vec<Consumer>>,
     abandoned: AtomicBool,
@@ -86,25 +88,42 @@ pub(super) fn forget_lanes() {
 }
 
 impl Lanes {
-    pub(crate) fn new(id: u64, limit: usize, file: Option<Arc<RecordFileAt>>) -> Self {
+    pub(crate) fn new(id: u64, usual: bool, limit: usize, file: Option<Arc<RecordFileAt>>) -> Self {
         let (consumers, abandoned) = (Mutex::default(), AtomicBool::new(false));
-        Self { id, limit, consumers, abandoned, file, process: std::process::id() }
+        Self { id, usual, limit, consumers, abandoned, file, process: std::process::id() }
     }
 
-    /// Appends a record to the calling thread's lane, if it is short, that is where the thread recorded last, and there
-    /// is room. Answers with the lane's number.
+    /// The number of the lane the calling thread recorded to last, if that is one of these, and usual.
     #[inline(always)]
-    pub(crate) fn append_here(&self, record: &impl Write) -> Option<u64> {
+    pub(crate) fn usual(&self) -> Option<u64> {
         let tip = Tip::mine();
-        (record.is_short() && tip.recorder() == self.id && tip.append(record)).then(|| tip.number())
+        (self.usual && tip.recorder() == self.id).then(|| tip.number())
+    }
+
+    /// The number of the lane the calling thread recorded to last, whosever it is, if it is usual; else one that no
+    /// span has.
+    #[inline(always)]
+    pub(crate) fn last_usual() -> u64 {
+        Tip::mine().usual_number()
+    }
+
+    /// Appends a record to the lane the calling thread recorded to last, if it is short and there is room.
+    #[inline(always)]
+    pub(crate) fn append_to_last(record: &impl Write) -> bool {
+        record.is_short() && Tip::mine().append(record)
     }
 
     /// Appends a record to the lane of that number, if it is short, that is where the calling thread recorded last, and
     /// there is room. Lanes have different numbers in all recorders.
     #[inline(always)]
     pub(crate) fn append_to(lane: u64, record: &impl Write) -> bool {
-        let tip = Tip::mine();
-        record.is_short() && tip.number() == lane && tip.append(record)
+        Tip::mine().number() == lane && Self::append_to_last(record)
+    }
+
+    /// The same, if that lane is usual.
+    #[inline(always)]
+    pub(crate) fn append_to_usual(lane: u64, record: &impl Write) -> bool {
+        Tip::mine().usual_number() == lane && Self::append_to_last(record)
     }
 
     /// Appends a record to the calling thread's lane. Answers with the lane's number. With `always` the lane's limit
@@ -158,7 +177,7 @@ impl Lanes {
     }
 
     fn register(&self, last: bool) -> &'static mut Producer {
-        let (producer, consumer) = lane(self.id, self.limit, last, self.file.clone());
+        let (producer, consumer) = lane(self.id, self.limit, (last, self.usual), self.file.clone());
         if self.process != std::process::id() {
             // In a fork nobody reads, and the locks may be held by threads that are not there. Without its consumer the
             // lane takes nothing.
@@ -274,7 +293,7 @@ mod tests {
 
     #[test]
     fn records_of_threads_that_died_are_drained_and_their_lanes_let_go() {
-        let lanes = Arc::new(Lanes::new(1, 1 << 20, None));
+        let lanes = Arc::new(Lanes::new(1, false, 1 << 20, None));
         let threads: Vec<_> = (0..4)
             .map(|_| {
                 let lanes = lanes.clone();
@@ -289,7 +308,7 @@ mod tests {
 
     #[test]
     fn two_recorders_on_one_thread_do_not_mix() {
-        let (one, two) = (Lanes::new(3, 1 << 20, None), Lanes::new(4, 1 << 20, None));
+        let (one, two) = (Lanes::new(3, false, 1 << 20, None), Lanes::new(4, false, 1 << 20, None));
         append(&one).unwrap();
         append(&two).unwrap();
         append(&two).unwrap();
@@ -307,7 +326,7 @@ mod tests {
         thread_local! {
             static LAST: RefCell<Option<Last>> = const { RefCell::new(None) };
         }
-        let lanes = Arc::new(Lanes::new(5, 1 << 20, None));
+        let lanes = Arc::new(Lanes::new(5, false, 1 << 20, None));
         let theirs = lanes.clone();
         std::thread::spawn(move || {
             LAST.with(|last| *last.borrow_mut() = Some(Last(theirs.clone())));
@@ -321,7 +340,7 @@ mod tests {
     #[test]
     fn lanes_of_a_recorder_that_is_gone_are_forgotten_by_their_threads() {
         for id in 100..120 {
-            let lanes = Lanes::new(id, 1 << 20, None);
+            let lanes = Lanes::new(id, false, 1 << 20, None);
             append(&lanes).unwrap();
             lanes.abandon();
         }
@@ -330,7 +349,7 @@ mod tests {
 
     #[test]
     fn a_lane_of_a_recorder_that_was_abandoned_takes_no_more_than_nothing() {
-        let lanes = Lanes::new(777, 1 << 20, None);
+        let lanes = Lanes::new(777, false, 1 << 20, None);
         lanes.abandon();
         assert!(append(&lanes).is_err(), "nobody would read it");
         assert_eq!(count(&lanes), 0);

@@ -39,9 +39,6 @@ pub(crate) struct Recorder {
     pub(crate) carrier: Carrier,
     assembler: OnceLock<Thread>,
     closed: AtomicBool,
-    /// Whether a start needs to ask nothing more: the clock is the processor's counter, ids are random, and the
-    /// recorder is open.
-    usual: AtomicBool,
     pub(crate) refused: Refused,
     /// What else has a notion of the current span, where it is shared.
     pub(crate) host_context: OnceLock<&'static dyn HostContext>,
@@ -159,7 +156,7 @@ impl Recorder {
         let usual = terms.clock.is_usual() && terms.ids.is_random();
         Box::leak(Box::new(Self {
             id,
-            lanes: Lanes::new(id, terms.lane_bytes, terms.file),
+            lanes: Lanes::new(id, usual, terms.lane_bytes, terms.file),
             facts: Mutex::default(),
             clock: terms.clock,
             ids: terms.ids,
@@ -169,7 +166,6 @@ impl Recorder {
             carrier: terms.carrier,
             assembler: OnceLock::new(),
             closed: AtomicBool::new(false),
-            usual: AtomicBool::new(usual),
             refused: Refused::default(),
             host_context: OnceLock::new(),
         }))
@@ -194,7 +190,6 @@ impl Recorder {
 
     /// From here on nothing is taken any more: the account is being made.
     pub(crate) fn close(&self) {
-        self.usual.store(false, Ordering::Release);
         self.closed.store(true, Ordering::Release);
     }
 
@@ -207,17 +202,10 @@ impl Recorder {
         self.closed.load(Ordering::Relaxed)
     }
 
-    /// Whether starts and ends may take their short cuts ([`Lanes::append_here`], [`Lanes::append_to`]).
+    /// The lane this thread recorded to last, if it is of this recorder and may be started in by a short cut.
     #[inline(always)]
-    pub(crate) fn is_usual(&self) -> bool {
-        self.usual.load(Ordering::Relaxed)
-    }
-
-    /// The short cut of a start: appends it where this thread recorded last, if that is its lane and has room.
-    /// Answers with the lane's number.
-    #[inline(always)]
-    pub(crate) fn append_here(&self, record: &impl Write) -> Option<u64> {
-        self.lanes.append_here(record)
+    pub(crate) fn usual_lane(&self) -> Option<u64> {
+        self.lanes.usual()
     }
 
     /// Appends a record. Answers with the number of the calling thread's lane, or `None` when the record did not fit.

@@ -109,11 +109,12 @@ handle! {
 
 /// Who starts a span: a handle, or the telemetry value. One list of constructors serves both.
 pub(crate) trait Starts {
-    /// Starts a span. `attributes` makes them of `values` where they are written, and must capture nothing. What
-    /// [`SpanKind::def`] says of the kind, the operation above all, need not be among them.
+    /// Starts a span. `attributes` makes them of `values` where they are written, and must capture nothing; nor must
+    /// `kind`, so that both are constants there. What [`SpanKind::def`] says of the kind, the operation above all, need
+    /// not be among them.
     fn start<A: Copy, const N: usize>(
         &self,
-        kind: SpanKind,
+        kind: impl Copy + Fn() -> SpanKind,
         target: &str,
         values: A,
         attributes: impl Copy + for<'v> Fn(&'v A) -> [AttrRef<'v>; N],
@@ -129,17 +130,17 @@ pub(crate) struct Root {
 impl Starts for Root {
     fn start<A: Copy, const N: usize>(
         &self,
-        kind: SpanKind,
+        kind: impl Copy + Fn() -> SpanKind,
         target: &str,
         values: A,
         attributes: impl Copy + for<'v> Fn(&'v A) -> [AttrRef<'v>; N],
     ) -> Span {
         let span = match self.recorder {
-            Some(recorder) => Span::start(recorder, self.parent, kind, target, &attributes(&values)),
+            Some(recorder) => Span::start(recorder, self.parent, kind(), target, &attributes(&values)),
             None => Span::off(self.parent),
         };
         #[cfg(feature = "tracing")]
-        return span.shown(None, kind, target, &attributes(&values));
+        return span.shown(None, kind(), target, &attributes(&values));
         #[cfg(not(feature = "tracing"))]
         span
     }
@@ -150,33 +151,39 @@ const TARGET: ValueRef<'static> = ValueRef::Target;
 
 #[inline(always)]
 pub(crate) fn workflow(from: &impl Starts, name: &str) -> WorkflowSpan {
-    WorkflowSpan(from.start(SpanKind::Workflow, name, (), |()| [(attr::GEN_AI_WORKFLOW_NAME, TARGET)]))
+    WorkflowSpan(from.start(|| SpanKind::Workflow, name, (), |()| [(attr::GEN_AI_WORKFLOW_NAME, TARGET)]))
 }
 
 #[inline(always)]
 pub(crate) fn agent(from: &impl Starts, session: &str, name: &str) -> AgentSpan {
-    AgentSpan(from.start(SpanKind::Agent, name, session, |session| {
-        [
-            (attr::GEN_AI_AGENT_NAME, TARGET),
-            (attr::LIFE_SESSION_ID, (*session).into()),
-            (attr::GEN_AI_CONVERSATION_ID, (*session).into()),
-        ]
-    }))
+    AgentSpan(from.start(
+        || SpanKind::Agent,
+        name,
+        session,
+        |session| {
+            [
+                (attr::GEN_AI_AGENT_NAME, TARGET),
+                (attr::LIFE_SESSION_ID, (*session).into()),
+                (attr::GEN_AI_CONVERSATION_ID, (*session).into()),
+            ]
+        },
+    ))
 }
 
 #[inline(always)]
 pub(crate) fn turn(from: &impl Starts, number: u64) -> TurnSpan {
     let mut digits = itoa::Buffer::new();
-    TurnSpan(
-        from.start(SpanKind::Turn, digits.format(number), number, |number| {
-            [(attr::VIGIL_TURN_NUMBER, (*number).into())]
-        }),
-    )
+    TurnSpan(from.start(
+        || SpanKind::Turn,
+        digits.format(number),
+        number,
+        |number| [(attr::VIGIL_TURN_NUMBER, (*number).into())],
+    ))
 }
 
 #[inline(always)]
 pub(crate) fn phase(from: &impl Starts, phase: Phase) -> PhaseSpan {
-    PhaseSpan(from.start(SpanKind::Phase, phase.as_str(), (), |()| [(attr::LIFE_LOOP_PHASE, TARGET)]))
+    PhaseSpan(from.start(|| SpanKind::Phase, phase.as_str(), (), |()| [(attr::LIFE_LOOP_PHASE, TARGET)]))
 }
 
 /// What calls of a model have at their start.
@@ -187,27 +194,32 @@ fn model_call<'v>(provider: &'v &str) -> [AttrRef<'v>; 2] {
 
 #[inline(always)]
 pub(crate) fn chat(from: &impl Starts, provider: &Provider, model: &str) -> ChatSpan {
-    ChatSpan(from.start(SpanKind::Chat, model, provider.as_str(), model_call))
+    ChatSpan(from.start(|| SpanKind::Chat, model, provider.as_str(), model_call))
 }
 
 #[inline(always)]
 pub(crate) fn embeddings(from: &impl Starts, provider: &Provider, model: &str) -> EmbeddingsSpan {
-    EmbeddingsSpan(from.start(SpanKind::Embeddings, model, provider.as_str(), model_call))
+    EmbeddingsSpan(from.start(|| SpanKind::Embeddings, model, provider.as_str(), model_call))
 }
 
 #[inline(always)]
 pub(crate) fn tool(from: &impl Starts, name: &str, call_id: &str) -> ToolSpan {
-    ToolSpan(from.start(SpanKind::Tool, name, call_id, |call_id| {
-        [
-            (attr::GEN_AI_TOOL_NAME, TARGET),
-            (attr::GEN_AI_TOOL_CALL_ID, (*call_id).into()),
-            (attr::GEN_AI_TOOL_TYPE, ToolType::Function.as_str().into()),
-        ]
-    }))
+    ToolSpan(from.start(
+        || SpanKind::Tool,
+        name,
+        call_id,
+        |call_id| {
+            [
+                (attr::GEN_AI_TOOL_NAME, TARGET),
+                (attr::GEN_AI_TOOL_CALL_ID, (*call_id).into()),
+                (attr::GEN_AI_TOOL_TYPE, ToolType::Function.as_str().into()),
+            ]
+        },
+    ))
 }
 
 pub(crate) fn mcp(from: &impl Starts, method: &McpMethod, target: &str) -> McpSpan {
-    let kind = SpanKind::McpRequest;
+    let kind = || SpanKind::McpRequest;
     let name = method.as_str();
     McpSpan(match method {
         m if *m == McpMethod::TOOLS_CALL => {
@@ -230,17 +242,17 @@ pub(crate) fn mcp(from: &impl Starts, method: &McpMethod, target: &str) -> McpSp
 
 #[inline(always)]
 pub(crate) fn capability(from: &impl Starts, name: &str) -> CapabilitySpan {
-    CapabilitySpan(from.start(SpanKind::Capability, name, (), |()| [(attr::CAP_NAME, TARGET)]))
+    CapabilitySpan(from.start(|| SpanKind::Capability, name, (), |()| [(attr::CAP_NAME, TARGET)]))
 }
 
 #[inline(always)]
 pub(crate) fn approval(from: &impl Starts, tool: &str) -> ApprovalSpan {
-    ApprovalSpan(from.start(SpanKind::Approval, tool, (), |()| [(attr::GEN_AI_TOOL_NAME, TARGET)]))
+    ApprovalSpan(from.start(|| SpanKind::Approval, tool, (), |()| [(attr::GEN_AI_TOOL_NAME, TARGET)]))
 }
 
 #[inline(always)]
 pub(crate) fn cleanup(from: &impl Starts, what: &str) -> CleanupSpan {
-    CleanupSpan(from.start(SpanKind::Cleanup, what, (), |()| [(attr::VIGIL_CLEANUP_WHAT, TARGET)]))
+    CleanupSpan(from.start(|| SpanKind::Cleanup, what, (), |()| [(attr::VIGIL_CLEANUP_WHAT, TARGET)]))
 }
 
 /// Writes the public constructors onto a type that [`Starts`] spans.

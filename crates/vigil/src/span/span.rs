@@ -38,8 +38,8 @@ pub struct Span {
 /// registers, and vanishes from the caller's code where it is off.
 #[derive(Debug)]
 struct Inner {
-    /// `None` when telemetry is off or the start did not fit in the buffer.
-    recorder: Option<&'static Recorder>,
+    /// Whose span it is; `None` when telemetry is off. See [`Inner::recorder`].
+    owner: Option<&'static Recorder>,
     context: SpanContext,
     sampled: bool,
     home: Home,
@@ -145,20 +145,27 @@ impl Inner {
     /// Of a span that records nothing.
     #[inline(always)]
     const fn unrecorded(context: SpanContext, sampled: bool) -> Self {
-        Self { recorder: None, context, sampled, home: Home::of(0) }
+        Self { owner: None, context, sampled, home: Home::of(0) }
+    }
+
+    /// Where its records go; `None` when telemetry is off or the start did not fit in the buffer. Then its lane is 0,
+    /// which the short cuts need not ask: no record goes there.
+    #[inline(always)]
+    fn recorder(&self) -> Option<&'static Recorder> {
+        recorder_of(self.owner, self.home.lane)
     }
 
     #[inline(always)]
     fn start_below<A: Copy, const N: usize>(
         &self,
-        kind: SpanKind,
+        kind: impl Copy + Fn() -> SpanKind,
         target: &str,
         values: A,
         attributes: impl Copy + for<'v> Fn(&'v A) -> [AttrRef<'v>; N],
     ) -> Self {
         let (span, lane) = begin_below(self, kind, target, values, attributes);
         Self {
-            recorder: if lane == 0 { None } else { self.recorder },
+            owner: self.owner,
             context: SpanContext { trace_id: self.context.trace_id, span_id: SpanId(span.to_ne_bytes()) },
             sampled: self.sampled,
             home: Home::of(lane),
@@ -166,50 +173,65 @@ impl Inner {
     }
 }
 
+#[inline(always)]
+fn recorder_of(owner: Option<&'static Recorder>, lane: u64) -> Option<&'static Recorder> {
+    owner.filter(|_| lane != 0)
+}
+
 /// Starts a span below `parent` and answers with its id, as the bytes lie in memory, and its lane; 0 for a span that
 /// is not recorded.
 #[inline(never)]
 fn begin_below<A: Copy, const N: usize>(
     parent: &Inner,
-    kind: SpanKind,
+    kind: impl Copy + Fn() -> SpanKind,
     target: &str,
     values: A,
     attributes: impl Copy + for<'v> Fn(&'v A) -> [AttrRef<'v>; N],
 ) -> (u64, u64) {
-    if let Some(recorder) = parent.recorder
-        && recorder.is_usual()
+    if let Some(lane) = lane_below(parent)
         && let Some(span) = ids::random_span_id()
     {
         let fields = StartFields {
-            trace: parent.context.trace_id,
+            trace: &parent.context.trace_id,
             span,
             parent: parent.context.span_id,
-            kind,
+            kind: kind(),
             flags: u8::from(parent.sampled) * FLAG_SAMPLED,
             time: clock::read_usual(),
             target,
         };
-        if let Some(lane) = recorder.append_here(&Start(fields, &attributes(&values))) {
-            parent.home.touched_from(lane);
+        if Lanes::append_to_last(&Start(fields, &attributes(&values))) {
             return (u64::from_ne_bytes(span.0), lane);
         }
     }
     begin_below_slowly(parent, kind, target, values, attributes)
 }
 
+/// The lane of a span that is begun on this thread below `parent`, where that is quickly told.
+#[inline(always)]
+fn lane_below(parent: &Inner) -> Option<u64> {
+    let last = Lanes::last_usual();
+    if last == parent.home.lane {
+        return Some(last);
+    }
+    let here = parent.recorder()?.usual_lane()?;
+    parent.home.share();
+    Some(here)
+}
+
 #[cold]
 #[inline(never)]
 fn begin_below_slowly<A: Copy, const N: usize>(
     parent: &Inner,
-    kind: SpanKind,
+    kind: impl Copy + Fn() -> SpanKind,
     target: &str,
     values: A,
     attributes: impl Copy + for<'v> Fn(&'v A) -> [AttrRef<'v>; N],
 ) -> (u64, u64) {
     // Without a recorder the span is where its parent is.
-    let Some(recorder) = parent.recorder else { return (u64::from_ne_bytes(parent.context.span_id.0), 0) };
-    let (trace, flags) = (parent.context.trace_id, u8::from(parent.sampled) * FLAG_SAMPLED);
-    let (span, lane) = begin(recorder, trace, parent.context.span_id, flags, kind, target, &attributes(&values));
+    let Some(recorder) = parent.recorder() else { return (u64::from_ne_bytes(parent.context.span_id.0), 0) };
+    let (trace, flags) = (&parent.context.trace_id, u8::from(parent.sampled) * FLAG_SAMPLED);
+    let (span, lane) = begin(recorder, trace, parent.context.span_id, flags, kind(), target, &attributes(&values));
     parent.home.touched_from(lane);
     (u64::from_ne_bytes(span.0), lane)
 }
@@ -217,7 +239,7 @@ fn begin_below_slowly<A: Copy, const N: usize>(
 /// Starts a span.
 fn begin(
     recorder: &Recorder,
-    trace: TraceId,
+    trace: &TraceId,
     parent: SpanId,
     flags: u8,
     kind: SpanKind,
@@ -232,25 +254,27 @@ fn begin(
 /// Records attributes. Answers with whether this is in another lane than the span's.
 #[inline(never)]
 fn set<A: Copy, const N: usize>(
-    recorder: Option<&'static Recorder>,
+    owner: Option<&'static Recorder>,
     span: SpanId,
     lane: u64,
     values: A,
     attributes: impl Copy + for<'v> Fn(&'v A) -> [AttrRef<'v>; N],
 ) -> bool {
-    !Lanes::append_to(lane, &Set(span, &attributes(&values))) && set_slowly(recorder, span, lane, values, attributes)
+    !Lanes::append_to(lane, &Set(span, &attributes(&values))) && set_slowly(owner, span, lane, values, attributes)
 }
 
 #[cold]
 #[inline(never)]
 fn set_slowly<A: Copy, const N: usize>(
-    recorder: Option<&'static Recorder>,
+    owner: Option<&'static Recorder>,
     span: SpanId,
     lane: u64,
     values: A,
     attributes: impl Copy + for<'v> Fn(&'v A) -> [AttrRef<'v>; N],
 ) -> bool {
-    recorder.and_then(|recorder| recorder.set(span, &attributes(&values))).is_some_and(|other| other != lane)
+    recorder_of(owner, lane)
+        .and_then(|recorder| recorder.set(span, &attributes(&values)))
+        .is_some_and(|other| other != lane)
 }
 
 /// Ends a span that nobody ended: as failed where a panic is unwinding and that is to be told, else as cancelled. Answers
@@ -270,11 +294,13 @@ fn end_dropped(recorder: Option<&'static Recorder>, span: SpanId) -> bool {
 
 /// Records numbers of tokens, in the order of [`TOKENS`]. As [`set`].
 #[inline(never)]
-fn set_numbers(recorder: Option<&'static Recorder>, span: SpanId, lane: u64, numbers: [u64; TOKENS.len()]) -> bool {
+fn set_numbers(owner: Option<&'static Recorder>, span: SpanId, lane: u64, numbers: [u64; TOKENS.len()]) -> bool {
     if Lanes::append_to(lane, &SetNumbers(span, TOKENS, numbers)) {
         return false;
     }
-    recorder.and_then(|recorder| recorder.set_numbers(span, TOKENS, numbers)).is_some_and(|other| other != lane)
+    recorder_of(owner, lane)
+        .and_then(|recorder| recorder.set_numbers(span, TOKENS, numbers))
+        .is_some_and(|other| other != lane)
 }
 
 /// What is recorded of the tokens of a call.
@@ -306,14 +332,17 @@ fn tokens(usage: &Usage) -> [u64; TOKENS.len()] {
 
 /// Ends a span well: most do, and that record has a fixed size.
 #[inline(never)]
-fn end_well(recorder: Option<&'static Recorder>, span: SpanId, lane: u64, shared: bool) {
-    if let Some(recorder) = recorder
-        && recorder.is_usual()
-        && Lanes::append_to(lane, &End { span, time: clock::read_usual(), ended: EndedAs::Ok, alone: !shared })
-    {
-        return;
+fn end_well(owner: Option<&'static Recorder>, span: SpanId, lane: u64, shared: bool) {
+    let record = End { span, time: clock::read_usual(), ended: EndedAs::Ok, alone: !shared };
+    if !Lanes::append_to_usual(lane, &record) {
+        end_well_slowly(owner, span, lane, shared);
     }
-    end(recorder, span, lane, shared, EndedAs::Ok);
+}
+
+#[cold]
+#[inline(never)]
+fn end_well_slowly(owner: Option<&'static Recorder>, span: SpanId, lane: u64, shared: bool) {
+    end(recorder_of(owner, lane), span, lane, shared, EndedAs::Ok);
 }
 
 #[cold]
@@ -359,9 +388,9 @@ impl Span {
         let remote = if parent.remote { FLAG_REMOTE } else { 0 };
         let flags = recorder.sampled_flag(trace, parent.sampled) | remote;
         let above = parent.context.map_or(SpanId([0; 8]), |context| context.span_id);
-        let (span, lane) = begin(recorder, trace, above, flags, kind, target, attributes);
+        let (span, lane) = begin(recorder, &trace, above, flags, kind, target, attributes);
         Self::of(Some(Inner {
-            recorder: (lane != 0).then_some(recorder),
+            owner: Some(recorder),
             context: SpanContext { trace_id: trace, span_id: span },
             sampled: flags & FLAG_SAMPLED != 0,
             home: Home::of(lane),
@@ -370,7 +399,7 @@ impl Span {
 
     #[inline(always)]
     fn recorder(&self) -> Option<&'static Recorder> {
-        self.inner.as_ref()?.recorder
+        self.inner.as_ref()?.recorder()
     }
 
     /// Lets the span appear to whoever subscribes to `tracing`, below its parent's mirror where there is one.
@@ -409,7 +438,7 @@ impl Span {
     /// Records attributes that are made where somebody records; the general way, for what is not recorded all the time.
     fn set_all<'v, const N: usize>(&self, attributes: impl FnOnce(&Recorder) -> [AttrRef<'v>; N]) {
         if let Some(inner) = &self.inner
-            && let Some(recorder) = inner.recorder
+            && let Some(recorder) = inner.recorder()
             && let Some(lane) = recorder.set(inner.context.span_id, &attributes(recorder))
         {
             inner.home.touched_from(lane);
@@ -501,7 +530,7 @@ impl Span {
     pub(crate) fn ambient(&self) -> Option<Ambient> {
         self.share();
         let inner = self.inner.as_ref()?;
-        Some(Ambient { recorder: inner.recorder?, context: inner.context, sampled: inner.sampled, remote: false })
+        Some(Ambient { recorder: inner.recorder()?, context: inner.context, sampled: inner.sampled, remote: false })
     }
 
     /// Records an attribute of your own. Names should carry a prefix of yours (`acme.tier`); values are
@@ -509,7 +538,7 @@ impl Span {
     /// [`record_content`](Self::record_content), which keeps them private by default.
     pub fn set_attribute<'v>(&self, name: &str, value: impl Into<AttributeValue<'v>>) {
         if let Some(inner) = &self.inner
-            && let Some(recorder) = inner.recorder
+            && let Some(recorder) = inner.recorder()
         {
             let cut;
             let name = if name.len() > MAX_NAME_VALUE_BYTES {
@@ -632,7 +661,7 @@ impl Span {
             crate::interop::record(mirror, &attributes(&values));
         }
         if let Some(inner) = &self.inner
-            && set(inner.recorder, inner.context.span_id, inner.home.lane, values, attributes)
+            && set(inner.owner, inner.context.span_id, inner.home.lane, values, attributes)
         {
             inner.home.share();
         }
@@ -648,7 +677,7 @@ impl Span {
             }
         }
         if let Some(inner) = &self.inner
-            && set_numbers(inner.recorder, inner.context.span_id, inner.home.lane, tokens(usage))
+            && set_numbers(inner.owner, inner.context.span_id, inner.home.lane, tokens(usage))
         {
             inner.home.share();
         }
@@ -662,7 +691,7 @@ impl Span {
             crate::interop::record(mirror, attributes);
         }
         if let Some(inner) = &self.inner
-            && let Some(recorder) = inner.recorder
+            && let Some(recorder) = inner.recorder()
             && !attributes.is_empty()
             && let Some(lane) = recorder.set(inner.context.span_id, attributes)
         {
@@ -672,7 +701,7 @@ impl Span {
 
     pub(crate) fn event(&self, event: EventKind, severity: Severity, attributes: &[AttrRef<'_>]) {
         if let Some(inner) = &self.inner
-            && let Some(recorder) = inner.recorder
+            && let Some(recorder) = inner.recorder()
         {
             let span = Some((inner.context.trace_id, inner.context.span_id));
             recorder.event(event, span, Some(&inner.home), severity, attributes);
@@ -685,7 +714,7 @@ impl Span {
         #[cfg(feature = "tracing")]
         self.close_mirror(EndedAs::Ok);
         if let Some(inner) = &self.inner {
-            end_well(inner.recorder, inner.context.span_id, inner.home.lane, inner.home.is_shared());
+            end_well(inner.owner, inner.context.span_id, inner.home.lane, inner.home.is_shared());
         }
         std::mem::forget(self);
     }
@@ -697,7 +726,7 @@ impl Span {
         self.close_mirror(EndedAs::Error(error.as_str()));
         if let Some(inner) = &self.inner {
             let ended = EndedAs::Error(error.as_str());
-            end(inner.recorder, inner.context.span_id, inner.home.lane, inner.home.is_shared(), ended);
+            end(inner.recorder(), inner.context.span_id, inner.home.lane, inner.home.is_shared(), ended);
         }
         std::mem::forget(self);
     }
@@ -724,14 +753,14 @@ impl Starts for Span {
     #[inline(always)]
     fn start<A: Copy, const N: usize>(
         &self,
-        kind: SpanKind,
+        kind: impl Copy + Fn() -> SpanKind,
         target: &str,
         values: A,
         attributes: impl Copy + for<'v> Fn(&'v A) -> [AttrRef<'v>; N],
     ) -> Span {
         let child = Span::of(self.inner.as_ref().map(|inner| inner.start_below(kind, target, values, attributes)));
         #[cfg(feature = "tracing")]
-        return child.shown(self.mirror.as_ref(), kind, target, &attributes(&values));
+        return child.shown(self.mirror.as_ref(), kind(), target, &attributes(&values));
         #[cfg(not(feature = "tracing"))]
         child
     }
@@ -743,7 +772,7 @@ impl Drop for Span {
     fn drop(&mut self) {
         // This is in every place where a caller's code may unwind, and must be so little that it is inlined there: a
         // call that were handed the span would keep it in memory.
-        let panicked = self.inner.as_ref().is_some_and(|inner| end_dropped(inner.recorder, inner.context.span_id));
+        let panicked = self.inner.as_ref().is_some_and(|inner| end_dropped(inner.recorder(), inner.context.span_id));
         #[cfg(feature = "tracing")]
         self.close_mirror(if panicked { EndedAs::Error(PANIC.as_str()) } else { EndedAs::Cancelled });
     }
