@@ -117,10 +117,61 @@ fn owned(text: impl AsRef<str>) -> Text {
 pub struct AttributeSet<'a> {
     known: Vec<(Key, AnyValue<'a>)>,
     custom: Vec<(Cow<'a, str>, AnyValue<'a>)>,
-    /// Which keys may be there: most questions are for keys that are not.
+    /// Where the contract's attributes are.
+    places: Places,
+    /// Which keys may be there.
     maybe: KeySet,
     /// No text under a key of the contract is longer.
     longest: usize,
+}
+
+/// Where attributes are in their list: by the low byte of their key's index, one more than their place; 0 where there is
+/// none. Keys beyond the 256th share an entry with others, and places beyond the 254th are not told: whoever finds
+/// another key there looks through all.
+#[derive(Clone)]
+struct Places([u8; 256]);
+
+impl Places {
+    const fn new() -> Self {
+        Self([0; 256])
+    }
+
+    #[inline]
+    fn entry(key: Key) -> usize {
+        usize::from(key.index() & 0xff)
+    }
+
+    #[inline]
+    fn note(&mut self, key: Key, place: usize) {
+        self.0[Self::entry(key)] = u8::try_from(place + 1).unwrap_or(u8::MAX);
+    }
+
+    /// Where the attribute is in `known`, if it is there.
+    #[inline(always)]
+    fn of(&self, key: Key, known: &[(Key, AnyValue<'_>)]) -> Option<usize> {
+        let place = usize::from(self.0[Self::entry(key)]).checked_sub(1)?;
+        match known.get(place) {
+            Some((there, _)) if *there == key => Some(place),
+            _ => Self::look_for(key, known),
+        }
+    }
+
+    #[cold]
+    fn look_for(key: Key, known: &[(Key, AnyValue<'_>)]) -> Option<usize> {
+        known.iter().position(|(there, _)| *there == key)
+    }
+}
+
+impl Default for Places {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl std::fmt::Debug for Places {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Places").finish_non_exhaustive()
+    }
 }
 
 /// Keys of the contract, a bit each. Keys beyond the 256th share bits: a question for one of them is then answered
@@ -181,7 +232,7 @@ impl PartialEq for AttributeSet<'_> {
 impl<'a> AttributeSet<'a> {
     /// No attributes yet.
     pub const fn new() -> Self {
-        Self { known: Vec::new(), custom: Vec::new(), maybe: KeySet::new(), longest: 0 }
+        Self { known: Vec::new(), custom: Vec::new(), places: Places::new(), maybe: KeySet::new(), longest: 0 }
     }
 
     /// No attributes yet, with room for `capacity` of the contract's.
@@ -192,25 +243,21 @@ impl<'a> AttributeSet<'a> {
     /// Sets `key`, replacing an earlier value.
     #[inline(always)]
     pub fn set(&mut self, key: Key, value: impl Into<AnyValue<'a>>) {
-        self.put(key, value.into());
-    }
-
-    #[inline(always)]
-    fn put(&mut self, key: Key, value: AnyValue<'a>) {
-        self.longest = self.longest.max(value.longest_text());
-        if self.maybe.may_contain(key) {
-            self.replace(key, value);
+        let longest = &mut self.longest;
+        let mut made = |value: AnyValue<'a>| {
+            *longest = (*longest).max(value.longest_text());
+            value
+        };
+        if let Some(place) = self.places.of(key, &self.known)
+            && let Some(slot) = self.known.get_mut(place)
+        {
+            slot.1 = made(value.into());
         } else {
+            self.places.note(key, self.known.len());
             self.maybe.insert(key);
-            self.known.push((key, value));
-        }
-    }
-
-    #[inline(never)]
-    fn replace(&mut self, key: Key, value: AnyValue<'a>) {
-        match self.known.iter_mut().find(|(k, _)| *k == key) {
-            Some(slot) => slot.1 = value,
-            None => self.known.push((key, value)),
+            // Made where it goes, once there is room. What exists while room is made has an address, and is moved from
+            // there in pieces of another size than it was written in, which takes a processor longer than all else here.
+            self.known.extend(std::iter::once(value).map(|value| (key, made(value.into()))));
         }
     }
 
@@ -234,10 +281,7 @@ impl<'a> AttributeSet<'a> {
     /// The value of `key`.
     #[inline]
     pub fn get(&self, key: Key) -> Option<&AnyValue<'a>> {
-        if !self.maybe.may_contain(key) {
-            return None;
-        }
-        self.known.iter().find(|(k, _)| *k == key).map(|(_, value)| value)
+        self.places.of(key, &self.known).and_then(|place| self.known.get(place)).map(|(_, value)| value)
     }
 
     /// Whether any of `keys` may be there. Answered at once, with yes too often and never with no.
@@ -292,6 +336,8 @@ impl<'a> AttributeSet<'a> {
             keeps
         });
         self.longest = longest;
+        self.places = Places::new();
+        self.known.iter().enumerate().for_each(|(place, (key, _))| self.places.note(*key, place));
     }
 
     /// Like [`retain_mut`](Self::retain_mut) for the user's own attributes.
@@ -314,6 +360,7 @@ impl<'a> AttributeSet<'a> {
         Attributes {
             known: self.known.iter().map(|(key, value)| (*key, value.to_value())).collect(),
             custom: self.custom.iter().map(|(name, value)| (owned(name), value.to_value())).collect(),
+            places: self.places.clone(),
             maybe: self.maybe,
             longest: self.longest,
         }

@@ -39,15 +39,17 @@ fn splitmix(state: u64) -> u64 {
     value ^ (value >> 31)
 }
 
-/// A number mixed a little, by few instructions; one to one, and 0 for 0 alone.
+/// A number mixed a little, by few instructions: a factor that is a signed word of 32 bits is part of one. One to one,
+/// and 0 for 0 alone.
 #[inline(always)]
 fn mix(state: u64) -> u64 {
-    (state ^ (state >> 32)).wrapping_mul(0xbf58_476d_1ce4_e5b9)
+    (state ^ (state >> 32)).wrapping_mul(0x85eb_ca6b_u32 as i32 as u64)
 }
 
 #[cold]
 fn next_of(state: &AtomicU64) -> u64 {
-    state.fetch_add(STEP, Ordering::Relaxed).wrapping_add(STEP)
+    const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+    state.fetch_add(GOLDEN, Ordering::Relaxed).wrapping_add(GOLDEN)
 }
 
 /// A number this thread has not had, which is not 0; `None` before its first.
@@ -77,7 +79,8 @@ pub(crate) fn random_span_id() -> Option<SpanId> {
     next().map(|state| SpanId(mix(state).to_ne_bytes()))
 }
 
-const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+/// Odd, so that a thread comes back to where it began after 2^64 ids; of 31 bits for the same reason as in [`mix`].
+const STEP: u64 = 0x4f1b_bcdd;
 
 impl IdSource {
     pub(crate) fn seeded(seed: u64) -> Self {

@@ -19,6 +19,33 @@ fn a_key_that_is_set_again_replaces_its_value_and_keeps_its_place() {
 }
 
 #[test]
+fn every_key_is_found_whichever_others_are_there() {
+    let mut all: Vec<Key> = Key::all().collect();
+    let value = |key: Key| i64::from(key.index());
+    for round in [1, 2, 1] {
+        all.reverse();
+        let mut attributes = Attributes::new();
+        for at in 0..all.len() * round {
+            let key = all[at % all.len()];
+            assert_eq!(attributes.get(key).is_some(), at >= all.len(), "{}", key.name());
+            attributes.set(key, if at >= all.len() { -value(key) } else { value(key) });
+        }
+        let sign = if round == 2 { -1 } else { 1 };
+        assert!(all.iter().all(|key| attributes.int(*key) == Some(sign * value(*key))));
+        assert_eq!(attributes.len(), all.len());
+
+        attributes.retain_mut(|key, _| key.index() % 3 == 0);
+        for key in &all {
+            assert_eq!(attributes.int(*key).is_some(), key.index() % 3 == 0, "{}", key.name());
+            attributes.set_absent(*key, Some(1));
+        }
+        assert_eq!(attributes.len(), all.len());
+        assert_eq!(attributes.to_attributes(), attributes);
+        assert_eq!(attributes.to_attributes().int(all[4]), Some(1));
+    }
+}
+
+#[test]
 fn unsigned_numbers_saturate_where_otlp_has_no_room() {
     assert_eq!(Value::from(u64::MAX), Value::Int(i64::MAX));
     assert_eq!(Value::from(7_u64), Value::Int(7));

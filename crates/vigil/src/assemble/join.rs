@@ -13,7 +13,7 @@
 
 use super::rollup::{CallCost, Rollup};
 use crate::clock::{Anchor, Ticks};
-use crate::record::format::{Attrs, EndedAs, FLAG_REMOTE, FLAG_SAMPLED, Record, read};
+use crate::record::format::{Attrs, EndedAs, FLAG_REMOTE, FLAG_SAMPLED, Later, Record, read, read_later};
 use crate::vitals::{Glance, SLOW_MAX, SlowCall};
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -177,11 +177,11 @@ impl Ended<'_> {
 fn whole<'a>(span: SpanId, pieces: &mut Pieces<'a>, mut rest: &'a [u8]) -> Option<(Ended<'a>, usize)> {
     let all = rest.len();
     loop {
-        let (record, len) = read(rest)?;
+        let (record, len) = read_later(rest, span)?;
         rest = rest.get(len..)?;
         match record {
-            Record::Set { span: of, attributes } if of == span && pieces.push(attributes) => {}
-            Record::End { span: of, time, ended, alone: true, attributes } if of == span && pieces.push(attributes) => {
+            Later::Set(attributes) if pieces.push(attributes) => {}
+            Later::Ended { time, ended, attributes } if pieces.push(attributes) => {
                 return Some((Ended { time, ended }, all - rest.len()));
             }
             _ => return None,

@@ -685,6 +685,43 @@ pub(crate) fn read(bytes: &[u8]) -> Option<(Record<'_>, usize)> {
     Some((record, len))
 }
 
+/// A record about a span that has started.
+pub(crate) enum Later<'a> {
+    Set(Attrs<'a>),
+    /// It ended alone.
+    Ended {
+        time: Ticks,
+        ended: EndedAs<'a>,
+        attributes: Attrs<'a>,
+    },
+}
+
+/// What [`read`] reads, if it is a set of this span, or its end and it ended alone.
+#[inline(always)]
+pub(crate) fn read_later(bytes: &[u8], span: SpanId) -> Option<(Later<'_>, usize)> {
+    let head = u32::from_le_bytes(bytes.get(..HEAD)?.try_into().ok()?);
+    let (len, tag) = (head as usize & RECORD_MAX, (head >> LEN_BITS) as u8);
+    let mut cursor = Cursor(bytes.get(HEAD..len)?);
+    // As one word: put together from bytes it could not be compared at once.
+    if cursor.u64()? != u64::from_le_bytes(span.0) {
+        return None;
+    }
+    if tag == SET {
+        return Some((Later::Set(Attrs(cursor.0)), len));
+    }
+    if tag & ALONE == 0 {
+        return None;
+    }
+    let time = Ticks(cursor.u64()?);
+    let ended = match tag & !ALONE {
+        END => EndedAs::Ok,
+        END_ERROR => EndedAs::Error(cursor.text()?),
+        END_CANCELLED => EndedAs::Cancelled,
+        _ => return None,
+    };
+    Some((Later::Ended { time, ended, attributes: Attrs(cursor.0) }, len))
+}
+
 fn some_span(bytes: [u8; 8]) -> Option<SpanId> {
     (bytes != [0; 8]).then_some(SpanId(bytes))
 }

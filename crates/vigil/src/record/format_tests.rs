@@ -111,6 +111,57 @@ fn any_bytes_are_read_without_a_panic() {
 }
 
 #[test]
+fn a_later_record_of_a_span_is_read_as_any_other() {
+    let span = SpanId([2; 8]);
+    let error = End { span, time: Ticks(14), ended: EndedAs::Cancelled, alone: false };
+    let well = End { span, time: Ticks(15), ended: EndedAs::Ok, alone: true };
+    let good: Vec<u8> = sample().into_iter().chain(bytes_of(&error)).chain(bytes_of(&well)).collect();
+    let (mut state, mut later) = (1_u64, 0);
+    for round in 0..20_000 {
+        let mut bytes = good.clone();
+        if round > 0 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let at = (state >> 33) as usize % bytes.len();
+            bytes[at] = (state >> 20) as u8;
+        }
+        let mut rest = &bytes[..];
+        while let Some((record, len)) = read(rest) {
+            let expected = match record {
+                Record::Set { span: of, attributes } if of == span => Some((None, attributes, len)),
+                Record::End { span: of, time, ended, alone: true, attributes } if of == span => {
+                    Some((Some((time, ended)), attributes, len))
+                }
+                _ => None,
+            };
+            let found = read_later(rest, span).map(|(record, len)| match record {
+                Later::Set(attributes) => (None, attributes, len),
+                Later::Ended { time, ended, attributes } => (Some((time, ended)), attributes, len),
+            });
+            assert_eq!(found, expected);
+            later += u32::from(found.is_some());
+            rest = &rest[len..];
+        }
+    }
+    assert!(later > 50_000, "{later}");
+}
+
+#[test]
+fn a_number_beyond_the_largest_is_read_as_that() {
+    let (span, key) = (SpanId([2; 8]), attr::GEN_AI_USAGE_INPUT_TOKENS);
+    let most = i64::MAX as u64;
+    for (written, expected) in [(0, 0), (7, 7), (most, i64::MAX), (most + 1, i64::MAX), (u64::MAX - 1, i64::MAX)] {
+        let one = bytes_of(&Set(span, &[(key, written.into())])).collect::<Vec<_>>();
+        let among = bytes_of(&SetNumbers(span, [key], [written])).collect::<Vec<_>>();
+        for bytes in [one, among] {
+            let Some((Record::Set { attributes, .. }, _)) = read(&bytes) else { panic!("no record") };
+            let mut set = AttributeSet::new();
+            attributes.apply("", &mut set);
+            assert_eq!(set.int(key), Some(expected));
+        }
+    }
+}
+
+#[test]
 fn texts_of_every_length_come_back_whole() {
     let span = SpanId([2; 8]);
     let text: String = ('a'..='z').cycle().take(200).collect();

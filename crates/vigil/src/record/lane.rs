@@ -38,7 +38,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 
 use super::file::{RecordFile, RecordFileAt, STEP};
-use super::format::Write;
+use super::format::{RECORD_MAX, Write};
 use super::memory::{ALL_SETTLED, HEAD_BYTES, Memory};
 use std::cell::Cell;
 use std::ptr;
@@ -133,8 +133,9 @@ pub(crate) struct Tip {
     /// The same where the producer is usual, else [`NO_LANE`].
     usual_number: Cell<u64>,
     start: Cell<*mut u8>,
-    used: Cell<usize>,
-    capacity: Cell<usize>,
+    /// Where the next record goes, between the chunk's start and its end.
+    next: Cell<*mut u8>,
+    end: Cell<*mut u8>,
     chunk: Cell<*const Chunk>,
     producer: Cell<Option<&'static mut Producer>>,
 }
@@ -142,8 +143,9 @@ pub(crate) struct Tip {
 /// The number of no lane, and not of a span that is in none either.
 const NO_LANE: u64 = u64::MAX;
 
-/// Stands for the bytes used while a record is written, so that a record which records finds no room.
-const WRITING: usize = isize::MAX as usize;
+/// Stands for the place of the next record while one is written, so that a record which records finds no room: it is
+/// behind every end, and so is what comes a record's length after it.
+const WRITING: *mut u8 = ptr::without_provenance_mut(usize::MAX - 2 * RECORD_MAX);
 
 /// Where the assembler reads.
 pub(crate) struct Consumer {
@@ -222,17 +224,19 @@ pub(crate) fn lane(
 /// it.
 const FETCH_AHEAD: usize = 320;
 
-/// Tells the processor that the memory at `place` will be written. The consumer has read it last, so that it is in the
-/// cache of its core, and writes are done in order: each would wait there for the one before.
+/// Tells the processor that the memory [`FETCH_AHEAD`] of `place` will be written. The consumer has read it last, so that
+/// it is in the cache of its core, and writes are done in order: each would wait there for the one before.
 #[inline(always)]
 fn fetch_for_writing(place: *const u8) {
     #[cfg(all(target_arch = "x86_64", not(any(miri, vigil_loom))))]
     // SAFETY: a hint that touches no memory and takes any address; a processor that does not know it does nothing.
     unsafe {
-        std::arch::asm!("prefetchw [{}]", in(reg) place, options(readonly, nostack, preserves_flags));
+        std::arch::asm!(
+            "prefetchw [{} + {}]", in(reg) place, const FETCH_AHEAD, options(readonly, nostack, preserves_flags)
+        );
     }
     #[cfg(not(all(target_arch = "x86_64", not(any(miri, vigil_loom)))))]
-    let _ = place;
+    let _ = (place, FETCH_AHEAD);
 }
 
 thread_local! {
@@ -258,8 +262,8 @@ impl Tip {
             number: Cell::new(0),
             usual_number: Cell::new(NO_LANE),
             start: Cell::new(Room::NONE.start),
-            used: Cell::new(Room::NONE.used),
-            capacity: Cell::new(Room::NONE.capacity),
+            next: Cell::new(Room::NONE.start),
+            end: Cell::new(Room::NONE.start),
             chunk: Cell::new(Room::NONE.chunk),
             producer: Cell::new(None),
         }
@@ -286,19 +290,20 @@ impl Tip {
     /// Appends a record, if there is room for as much as it may need.
     #[inline(always)]
     pub(crate) fn append(&self, record: &impl Write) -> bool {
-        let (start, used, bound) = (self.start.get(), self.used.get(), record.bound());
-        // While a record is written more is used than there is: what is left is negative then.
-        if bound == 0 || (self.capacity.get().wrapping_sub(used) as isize) < bound as isize {
+        let (next, bound) = (self.next.get(), record.bound());
+        if bound == 0 || next.addr() + bound > self.end.get().addr() {
             return false;
         }
-        self.used.set(WRITING);
-        // SAFETY: the bytes from `used` to `capacity` are the producer's own, of pages that are initialised, and there
-        // are `bound` of them. It is the only such slice until `used` is set again, and gone by then.
-        let space = unsafe { std::slice::from_raw_parts_mut(start.add(used), bound) };
+        self.next.set(WRITING);
+        // SAFETY: the bytes from `next` to the end are the producer's own, of pages that are initialised, and there are
+        // `bound` of them. It is the only such slice until `next` is set again, and gone by then.
+        let space = unsafe { std::slice::from_raw_parts_mut(next, bound) };
         let len = record.write(space).min(bound);
-        let used = used + len;
-        self.used.set(used);
-        fetch_for_writing(start.wrapping_add(used + FETCH_AHEAD));
+        let next = next.wrapping_add(len);
+        self.next.set(next);
+        fetch_for_writing(next);
+        let start = self.start.get();
+        let used = next.addr() - start.addr();
         #[cfg(not(vigil_loom))]
         // SAFETY: a tip with room is that of a chunk, the producer's last, and begins where its memory does.
         unsafe {
@@ -351,18 +356,19 @@ impl Tip {
     }
 
     fn is_writing(&self) -> bool {
-        self.used.get() == WRITING
+        self.next.get() == WRITING
     }
 
     fn room(&self) -> Room {
-        let (start, used, capacity) = (self.start.get(), self.used.get(), self.capacity.get());
-        Room { start, used, capacity, chunk: self.chunk.get() }
+        let start = self.start.get();
+        let up_to = |place: &Cell<*mut u8>| place.get().addr() - start.addr();
+        Room { start, used: up_to(&self.next), capacity: up_to(&self.end), chunk: self.chunk.get() }
     }
 
     fn set_room(&self, room: Room) {
         self.start.set(room.start);
-        self.used.set(room.used);
-        self.capacity.set(room.capacity);
+        self.next.set(room.start.wrapping_add(room.used));
+        self.end.set(room.start.wrapping_add(room.capacity));
         self.chunk.set(room.chunk);
     }
 }
