@@ -323,7 +323,7 @@ impl<'a> AttributeSet<'a> {
     }
 
     /// The user's own attributes in order.
-    pub fn custom(&self) -> impl Iterator<Item = (&str, &AnyValue<'a>)> {
+    pub fn custom(&self) -> impl ExactSizeIterator<Item = (&str, &AnyValue<'a>)> {
         self.custom.iter().map(|(name, value)| (name.as_ref(), value))
     }
 

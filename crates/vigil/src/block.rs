@@ -15,6 +15,11 @@ impl<const N: usize> Block<N> {
         Some(Self { bytes: block, len: bytes.len() })
     }
 
+    /// Without bytes.
+    pub(crate) const fn empty() -> Self {
+        Self { bytes: [0; N], len: 0 }
+    }
+
     /// How many bytes there are.
     #[inline]
     pub(crate) fn len(&self) -> usize {

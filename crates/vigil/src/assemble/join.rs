@@ -651,7 +651,8 @@ impl Open {
         Pieces::new(self.target(), self.attributes())
     }
 
-    /// The span as its records tell it, with what it inherits.
+    /// The span as its records tell it, with what it inherits. Inlined, so that it is made where it stays.
+    #[inline(always)]
     pub(crate) fn span<'a>(&'a self, pieces: &Pieces<'a>, anchor: Anchor) -> SpanData<'a> {
         let (start, end) = anchor.unix_range(self.start, self.end);
         let mut span = SpanData {

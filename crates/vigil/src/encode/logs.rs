@@ -27,12 +27,7 @@ pub(super) fn write_event(out: &mut Vec<u8>, event: &EventData<'_>, options: &En
         proto::fixed64(out, field::TIME, event.time.0);
         proto::uint(out, field::SEVERITY_NUMBER, event.severity as u64);
         let mut writer = AttributeWriter::new(field::ATTRIBUTES, options.event_limits);
-        for (key, value) in event.attributes.iter() {
-            writer.write(out, key, value);
-        }
-        for (name, value) in event.attributes.custom() {
-            writer.write_custom(out, name, value);
-        }
+        writer.write_all(out, &event.attributes);
         if writer.dropped > 0 {
             proto::uint(out, field::DROPPED_ATTRIBUTES, u64::from(writer.dropped));
         }

@@ -81,12 +81,7 @@ fn ids(out: &mut Vec<u8>, span: &SpanData<'_>) {
 
 fn attributes(out: &mut Vec<u8>, span: &SpanData<'_>, options: &EncodeOptions) {
     let mut writer = AttributeWriter::new(field::ATTRIBUTES, options.span_limits);
-    for (key, value) in span.attributes.iter() {
-        writer.write(out, key, value);
-    }
-    for (name, value) in span.attributes.custom() {
-        writer.write_custom(out, name, value);
-    }
+    writer.write_all(out, &span.attributes);
     match &span.outcome {
         Outcome::Error(error) if span.attributes.get(attr::ERROR_TYPE).is_none() => {
             writer.write_str(out, attr::ERROR_TYPE, error.as_str());
