@@ -306,6 +306,7 @@ fn what_is_left_is_brought_home_once_and_any_damage_to_it_is_survived() {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (seed >> 33) as usize
     };
+    let mut survived = 0;
     for round in 0..200 {
         let damaged = left_now(&whole.0, "damage");
         for file in std::fs::read_dir(&damaged.0).unwrap().map(|entry| entry.unwrap().path()) {
@@ -322,8 +323,12 @@ fn what_is_left_is_brought_home_once_and_any_damage_to_it_is_survived() {
             std::fs::write(&file, bytes).unwrap();
         }
         vigil::recover_spool(&damaged.0);
-        assert!(waiting_spans(&damaged.0) <= 21 + 3, "spans out of nowhere");
+        let found = waiting_spans(&damaged.0);
+        assert!(found <= 21 + 3, "spans out of nowhere");
+        survived += usize::from(found >= 21);
     }
+    // Most of the file is room for records to come, and damage to it is damage to nothing.
+    assert!(survived >= 100, "all spans survived in {survived} of 200 rounds");
 }
 
 /// The spans that wait in `spool`, by name.

@@ -422,6 +422,7 @@ impl Joiner {
 
     /// Takes in an open span as it was carried over; in the place of itself as it was before.
     pub(crate) fn restore(&mut self, carried: Carried<'_>) {
+        let was_ended = self.open.get(&carried.context.span_id).is_some_and(|before| before.ended);
         let records = match self.open.get_mut(&carried.context.span_id) {
             Some(before) if carried.from > 0 && before.records.len() >= carried.from => {
                 let mut records = std::mem::take(&mut before.records);
@@ -464,16 +465,16 @@ impl Joiner {
             let above = self.above(open.parent).find_map(|(_, above)| above.names.clone());
             open.names = Some(Names::own(open.target(), open.attributes(), above));
         }
-        if ended && !self.ended_now.contains(&span) {
+        if ended && !was_ended {
             self.ended_now.push(span);
         }
         self.open.insert(span, open);
     }
 
-    /// Forgets an open span: it was finished.
+    /// Forgets an open span: it was finished. Where its end was seen, it stays among those that wait for the next round,
+    /// which has nothing to finish then.
     pub(crate) fn forget(&mut self, span: SpanId) {
         self.open.remove(&span);
-        self.ended_now.retain(|ended| *ended != span);
     }
 
     /// Hands out a span that has ended.
