@@ -460,8 +460,8 @@ fn a_record_file_of_another_version_is_set_aside_and_named() {
     let left = left_now(&scratch.0, "version-left");
     let file = std::fs::read_dir(&left.0).unwrap().next().unwrap().unwrap().path();
     let mut bytes = std::fs::read(&file).unwrap();
-    let at = bytes.windows(11).position(|window| window == b"\"version\":1").unwrap();
-    bytes[at + 10] = b'9';
+    let at = bytes.windows(10).position(|window| window == b"\"version\":").unwrap();
+    bytes[at + 10] = b'0';
     std::fs::write(&file, bytes).unwrap();
     assert_eq!(vigil::recover_spool(&left.0), 0);
     assert_eq!(vigil::deliver::spool_status(&left.0).unwrap().set_aside.len(), 1);

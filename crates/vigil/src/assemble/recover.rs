@@ -55,7 +55,8 @@ pub(crate) struct Terms {
     gate: Gate,
 }
 
-const VERSION: u32 = 1;
+/// Of the records and of what is here: another with every change that a build of before would read wrongly.
+const VERSION: u32 = 2;
 
 /// What tells the tables of this build from those of another: a record says which key or kind it is of by its place in
 /// them.
