@@ -240,6 +240,11 @@ impl<'a> AttributeSet<'a> {
         Self { known: Vec::with_capacity(capacity), ..Self::new() }
     }
 
+    /// Makes room for `more` attributes of the contract.
+    pub fn reserve(&mut self, more: usize) {
+        self.known.reserve(more);
+    }
+
     /// Sets `key`, replacing an earlier value.
     #[inline(always)]
     pub fn set(&mut self, key: Key, value: impl Into<AnyValue<'a>>) {

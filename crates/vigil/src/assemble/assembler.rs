@@ -294,8 +294,10 @@ impl Assembler {
         if self.keeps {
             self.unsettled_bytes += bytes.len();
         }
-        while let Some((applied, len)) = self.joiner.apply(bytes) {
-            match applied {
+        while let Some(applied) = self.joiner.apply(bytes) {
+            // Looked at where it is: a whole span is large.
+            let len = applied.1;
+            match applied.0 {
                 Applied::Noted => {}
                 Applied::Finished(span) => self.finish(span, anchor, now),
                 Applied::Whole(ref open, ref pieces) => self.finished(open, pieces, anchor, now),
@@ -342,7 +344,8 @@ impl Assembler {
 
     fn finished(&mut self, open: &Open, pieces: &Pieces<'_>, anchor: Anchor, now: UnixNanos) {
         self.outputs.begin(span_key(open.context.span_id));
-        let mut span = open.span(pieces, anchor);
+        let mut span = open.untold(pieces, anchor);
+        open.tell(pieces, anchor, &mut span);
         if self.recorder.replay {
             span.attributes.set(attr::VIGIL_REPLAY, true);
         }
@@ -360,7 +363,7 @@ impl Assembler {
         }
         self.hand_on(&mut span, Place { depth: open.depth, number: open.number, sampled: open.sampled }, now);
         if let Some(exception) = exception {
-            self.event(exception, now);
+            self.event(*exception, now);
         }
     }
 
@@ -368,7 +371,7 @@ impl Assembler {
         let details = privacy::span(span, self.gate);
         self.outputs.span(span, place, now);
         if let Some(details) = details {
-            self.event(details, now);
+            self.event(*details, now);
         }
     }
 

@@ -85,7 +85,7 @@ pub(crate) fn operation_of_throttled(attributes: &mut AttributeSet<'_>, kind: Sp
 }
 
 /// The conventions' event for a model call that failed for good.
-pub(crate) fn exception_of<'a>(span: &SpanData<'a>) -> Option<EventData<'a>> {
+pub(crate) fn exception_of<'a>(span: &SpanData<'a>) -> Option<Box<EventData<'a>>> {
     let Outcome::Error(error) = &span.outcome else { return None };
     if span.kind != SpanKind::Chat {
         return None;
@@ -110,5 +110,5 @@ pub(crate) fn exception_of<'a>(span: &SpanData<'a>) -> Option<EventData<'a>> {
     ] {
         event.attributes.set_some(key, span.attributes.get(key).cloned());
     }
-    Some(event)
+    Some(Box::new(event))
 }

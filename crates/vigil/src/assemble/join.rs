@@ -90,6 +90,15 @@ pub(crate) struct Carried<'a> {
     pub(crate) rollup: Option<Cow<'a, Rollup>>,
 }
 
+/// Where a span is that has started: what it takes from the one above it.
+struct Place {
+    number: u64,
+    depth: u16,
+    names: Option<Arc<Names>>,
+    rooted: bool,
+    counted: bool,
+}
+
 /// What spans inherit from the agent above them.
 #[derive(Debug, Default)]
 struct Names {
@@ -219,17 +228,18 @@ impl Joiner {
         let (record, len) = read(bytes)?;
         let applied = match record {
             Record::Start { trace, span, parent, kind, flags, time, target, attributes } => {
-                let mut open = self.opened(SpanContext { trace_id: trace, span_id: span }, parent, kind, flags, time);
+                let context = SpanContext { trace_id: trace, span_id: span };
+                let place = self.place_below(parent, flags);
                 let mut pieces = Pieces::new(target, attributes);
-                if open.rooted
+                if place.rooted
                     && kind != SpanKind::Agent
                     && let Some((ended, more)) = whole(span, &mut pieces, bytes.get(len..).unwrap_or_default())
                 {
-                    open.end = ended.time;
-                    open.outcome = ended.outcome();
-                    open.ended = true;
+                    // Made where it is handed out: it is large, and there are many.
+                    let open = Open::new(context, parent, kind, flags, time, place, Some(ended));
                     return Some((Applied::Whole(open, pieces), len + more));
                 }
+                let mut open = Open::new(context, parent, kind, flags, time, place, None);
                 open.records = self.spare.pop().unwrap_or_default();
                 open.records.extend_from_slice(target.as_bytes());
                 open.records.extend_from_slice(attributes.0);
@@ -275,47 +285,21 @@ impl Joiner {
         Some((applied, len))
     }
 
-    /// A span that has started, without its records. It is counted with its parent, where that is open.
-    fn opened(
-        &mut self,
-        context: SpanContext,
-        parent: Option<SpanId>,
-        kind: SpanKind,
-        flags: u8,
-        start: Ticks,
-    ) -> Open {
+    /// Where a span that has started is. It is counted with its parent, where that is open.
+    #[inline(always)]
+    fn place_below(&mut self, parent: Option<SpanId>, flags: u8) -> Place {
         self.started += 1;
-        let above = parent.and_then(|parent| self.open.get_mut(&parent));
-        let counted = above.is_some();
-        let (depth, names, rooted) = match above {
+        let number = self.started;
+        match parent.and_then(|parent| self.open.get_mut(&parent)) {
             Some(above) => {
                 above.below += 1;
-                (above.depth.saturating_add(1), above.names.clone(), above.rooted)
+                let (depth, names) = (above.depth.saturating_add(1), above.names.clone());
+                Place { number, depth, names, rooted: above.rooted, counted: true }
             }
-            None => (0, None, parent.is_none() || flags & FLAG_REMOTE != 0),
-        };
-        Open {
-            context,
-            parent,
-            kind,
-            sampled: flags & FLAG_SAMPLED != 0,
-            announced: false,
-            ended: false,
-            depth,
-            number: self.started,
-            below: 0,
-            counted,
-            rooted,
-            retries: 0,
-            changed: false,
-            carried: 0,
-            start,
-            end: start,
-            outcome: Outcome::Ok,
-            records: Vec::new(),
-            target: 0,
-            names,
-            rollup: None,
+            None => {
+                let rooted = parent.is_none() || flags & FLAG_REMOTE != 0;
+                Place { number, depth: 0, names: None, rooted, counted: false }
+            }
         }
     }
 
@@ -639,6 +623,42 @@ impl Names {
 }
 
 impl Open {
+    /// A span without its records.
+    #[inline(always)]
+    fn new(
+        context: SpanContext,
+        parent: Option<SpanId>,
+        kind: SpanKind,
+        flags: u8,
+        start: Ticks,
+        place: Place,
+        ended: Option<Ended<'_>>,
+    ) -> Self {
+        Self {
+            context,
+            parent,
+            kind,
+            sampled: flags & FLAG_SAMPLED != 0,
+            announced: false,
+            ended: ended.is_some(),
+            depth: place.depth,
+            number: place.number,
+            below: 0,
+            counted: place.counted,
+            rooted: place.rooted,
+            retries: 0,
+            changed: false,
+            carried: 0,
+            start,
+            end: ended.as_ref().map_or(start, |ended| ended.time),
+            outcome: ended.as_ref().map_or(Outcome::Ok, Ended::outcome),
+            records: Vec::new(),
+            target: 0,
+            names: place.names,
+            rollup: None,
+        }
+    }
+
     fn target(&self) -> &str {
         self.records.get(..self.target).and_then(|target| std::str::from_utf8(target).ok()).unwrap_or_default()
     }
@@ -652,11 +672,12 @@ impl Open {
         Pieces::new(self.target(), self.attributes())
     }
 
-    /// The span as its records tell it, with what it inherits. Inlined, so that it is made where it stays.
+    /// The span before its records are read. What [`tell`](Self::tell) makes of it is some hundred bytes that are not
+    /// moved any more.
     #[inline(always)]
-    pub(crate) fn span<'a>(&'a self, pieces: &Pieces<'a>, anchor: Anchor) -> SpanData<'a> {
+    pub(crate) fn untold<'a>(&self, pieces: &Pieces<'a>, anchor: Anchor) -> SpanData<'a> {
         let (start, end) = anchor.unix_range(self.start, self.end);
-        let mut span = SpanData {
+        SpanData {
             context: self.context,
             parent: self.parent,
             kind: self.kind,
@@ -664,10 +685,15 @@ impl Open {
             start,
             end,
             outcome: self.outcome.clone(),
-            attributes: AttributeSet::with_capacity(USUAL_ATTRIBUTES),
+            attributes: AttributeSet::new(),
             links: Vec::new(),
-        };
+        }
+    }
+
+    /// Adds to `span` what its records tell, and what it inherits.
+    pub(crate) fn tell<'a>(&'a self, pieces: &Pieces<'a>, anchor: Anchor, span: &mut SpanData<'a>) {
         let set = &mut span.attributes;
+        set.reserve(USUAL_ATTRIBUTES);
         pieces.attributes.iter().take(pieces.len).for_each(|attributes| attributes.apply(pieces.target, set));
         if let Some(AnyValue::Int(then)) = set.get(attr::GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK) {
             let then = Ticks(then.cast_unsigned());
@@ -682,9 +708,8 @@ impl Open {
             set.set_absent(attr::GEN_AI_CONVERSATION_ID, names.conversation.as_deref());
         }
         if span.kind == SpanKind::Host {
-            crate::host::settle(&mut span);
+            crate::host::settle(span);
         }
-        span
     }
 
     pub(crate) fn into_records(self) -> Vec<u8> {

@@ -77,6 +77,12 @@ fn drain(joiner: &mut Joiner, mut bytes: &[u8]) -> Vec<SpanId> {
     finished
 }
 
+fn told<'a>(open: &'a Open, pieces: &Pieces<'a>) -> SpanData<'a> {
+    let mut span = open.untold(pieces, anchor());
+    open.tell(pieces, anchor(), &mut span);
+    span
+}
+
 struct Done {
     span: SpanRecord,
     depth: u16,
@@ -85,7 +91,7 @@ struct Done {
 fn take(joiner: &mut Joiner, ended: impl FnOnce(&mut Joiner) -> Vec<SpanId>) -> Vec<Done> {
     let taken = ended(joiner).into_iter().map(|span| {
         let open = joiner.take(span).unwrap();
-        Done { span: open.span(&open.pieces(), anchor()).to_record(), depth: open.depth }
+        Done { span: told(&open, &open.pieces()).to_record(), depth: open.depth }
     });
     taken.collect()
 }
@@ -190,7 +196,7 @@ fn a_span_with_nothing_in_between_is_the_same_as_one_that_waited() {
         let bytes = buffer(|w| chat(w, sets, false));
         match joiner.apply(&bytes) {
             Some((Applied::Whole(open, pieces), len)) => {
-                let span = open.span(&pieces, anchor());
+                let span = told(&open, &pieces);
                 assert_eq!((&span, open.depth, len), (&waited[0].span, 1, bytes.len()));
                 joiner.roll_up(&span, open.counted, None, None);
             }

@@ -53,8 +53,9 @@ enum Place {
 
 /// Cuts and drops what must not leave with `span`, and makes the details event of a model call where it is
 /// asked for.
-pub(crate) fn span<'a>(span: &mut SpanData<'a>, gate: Gate) -> Option<EventData<'a>> {
-    let details = (gate.mode.events && span.kind == SpanKind::Chat).then(|| details(span, gate));
+pub(crate) fn span<'a>(span: &mut SpanData<'a>, gate: Gate) -> Option<Box<EventData<'a>>> {
+    // In a box, since there is none mostly, and none of some hundred bytes is moved like one.
+    let details = (gate.mode.events && span.kind == SpanKind::Chat).then(|| Box::new(details(span, gate)));
     filter(&mut span.attributes, Place::Span, gate);
     details
 }

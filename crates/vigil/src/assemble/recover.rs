@@ -237,7 +237,8 @@ impl<'a> Recovery<'a> {
     }
 
     fn finished(&mut self, open: &Open, pieces: &Pieces<'_>) {
-        let mut span = open.span(pieces, self.left.anchor);
+        let mut span = open.untold(pieces, self.left.anchor);
+        open.tell(pieces, self.left.anchor, &mut span);
         if self.terms.replay {
             span.attributes.set(attr::VIGIL_REPLAY, true);
         }
@@ -255,7 +256,7 @@ impl<'a> Recovery<'a> {
         if open.sampled {
             self.builders[0].push_span(&span).ok();
         }
-        details.into_iter().chain(exception).for_each(|event| self.event(event));
+        details.into_iter().chain(exception).for_each(|event| self.event(*event));
         self.end_batches();
     }
 

@@ -7,7 +7,7 @@
 //!
 //! Lines are made where they wait to be written, without anything in between.
 
-use crate::block::{Block, SHORT, put_short, write_with};
+use crate::block::{Block, SHORT, keep, put_short, write_with};
 use crate::time::{RFC3339_BYTES, Stamps};
 use std::sync::LazyLock;
 use vigil_core::contract::{EventKind, Key, attr};
@@ -23,7 +23,7 @@ pub(super) fn span(line: &mut Vec<u8>, stamps: &mut Stamps, span: &SpanData<'_>)
     head(line, stamps.rfc3339(span.end));
     raw(line, if matches!(span.outcome, Outcome::Error(_)) { "ERROR" } else { "INFO" });
     raw(line, "\",\"type\":\"span\",\"kind\":\"");
-    raw(line, span.kind.id());
+    word(line, span.kind.id());
     raw(line, "\",\"name\":\"");
     span.kind.with_span_name(&span.attributes, &span.target, |parts| parts.iter().for_each(|part| escaped(line, part)));
     line.push(b'"');
@@ -130,22 +130,22 @@ fn attributes(line: &mut Vec<u8>, attributes: &AttributeSet<'_>) {
         match (names.get(usize::from(key.index())), value) {
             (Some(Some(name)), AnyValue::Str(text)) if text.len() <= SHORT && is_harmless(text) => {
                 let (at, end) = (name.len() + 1, name.len() + 1 + text.len());
-                name.write_with(line, |block| {
+                if let Some(block) = name.append(line) {
                     block[at - 1] = b'"';
                     put_short(&mut block[at..end], text.as_bytes());
                     block[end..end + 2].copy_from_slice(b"\",");
-                    end + 2
-                });
+                    keep::<BLOCK>(line, end + 2);
+                }
                 continue;
             }
             (Some(Some(name)), AnyValue::Int(number)) => {
                 let (mut digits, at) = (itoa::Buffer::new(), name.len());
                 let digits = digits.format(*number).as_bytes();
-                name.write_with(line, |block| {
+                if let Some(block) = name.append(line) {
                     put_short(&mut block[at..at + digits.len()], digits);
                     block[at + digits.len()] = b',';
-                    at + digits.len() + 1
-                });
+                    keep::<BLOCK>(line, at + digits.len() + 1);
+                }
                 continue;
             }
             (Some(Some(name)), _) => name.write(line),
@@ -244,10 +244,23 @@ fn short<const N: usize>(line: &mut Vec<u8>, name: &[u8; N], word: &str) {
     });
 }
 
+/// What has nothing to escape, and is short mostly.
+#[inline]
+fn word(line: &mut Vec<u8>, text: &str) {
+    if text.len() > SHORT {
+        return raw(line, text);
+    }
+    line.extend_from_slice(&[0; SHORT]);
+    if let Some(block) = line.last_chunk_mut::<SHORT>() {
+        put_short(&mut block[..text.len()], text.as_bytes());
+        keep::<SHORT>(line, text.len());
+    }
+}
+
 #[inline]
 fn escaped(line: &mut Vec<u8>, text: &str) {
     if is_harmless(text) {
-        line.extend_from_slice(text.as_bytes());
+        word(line, text);
     } else {
         escaped_for_sure(line, text);
     }

@@ -205,7 +205,7 @@ impl Out<'_> {
 
     #[inline(always)]
     fn head(&mut self, len: usize, tag: u8) {
-        self.block::<HEAD>(|head| *head = (len as u32 | u32::from(tag) << LEN_BITS).to_le_bytes());
+        self.block::<HEAD>(|head| *head = (len as u32).wrapping_add(u32::from(tag) << LEN_BITS).to_le_bytes());
     }
 
     #[inline(always)]
