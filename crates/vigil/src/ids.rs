@@ -128,11 +128,12 @@ mod tests {
     }
 
     #[test]
-    fn ids_of_a_thread_share_no_bits() {
-        let ids: Vec<u64> = (0..10_000).map(|_| u64::from_ne_bytes(IdSource::Random.span_id().0)).collect();
-        for bit in 0..64 {
-            let set = ids.iter().filter(|id| *id >> bit & 1 == 1).count();
-            assert!((4_000..6_000).contains(&set), "bit {bit} is set in {set} of 10000");
+    fn every_bit_of_an_id_changes_from_one_to_the_next() {
+        for seed in [1, 0x1234_5678_9abc_def0, u64::MAX / 3, u64::MAX - 5] {
+            let ids = (0..10_000).map(|count: u64| mix(count.wrapping_mul(STEP).wrapping_add(seed)));
+            let mut set = [0; 64];
+            ids.for_each(|id| set.iter_mut().enumerate().for_each(|(bit, count)| *count += id >> bit & 1));
+            assert!(set.iter().all(|count| (3_500..6_500).contains(count)), "{set:?}");
         }
     }
 

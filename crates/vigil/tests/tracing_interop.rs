@@ -42,6 +42,9 @@ impl Visit for SeenSpan {
     fn record_str(&mut self, field: &Field, value: &str) {
         self.fields.insert(field.name().to_owned(), value.to_owned());
     }
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        panic!("{} = {value}: a layer that knows OTLP's numbers alone would take it for a text", field.name());
+    }
 }
 
 impl<S: Subscriber + for<'span> LookupSpan<'span>> Layer<S> for Seen {

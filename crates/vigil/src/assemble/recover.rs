@@ -55,7 +55,8 @@ pub(crate) struct Terms {
     gate: Gate,
 }
 
-/// Of the records and of what is here: another with every change that a build of before would read wrongly.
+/// Of the records and of what is here: another with every change that a build of before would read wrongly. In 1 there
+/// were no unsigned numbers.
 const VERSION: u32 = 2;
 
 /// What tells the tables of this build from those of another: a record says which key or kind it is of by its place in
@@ -100,7 +101,7 @@ impl Terms {
     fn read(bytes: &[u8]) -> Option<Self> {
         serde_json::from_slice::<Self>(bytes)
             .ok()
-            .filter(|terms| terms.version == VERSION && terms.tables == fingerprint())
+            .filter(|terms| (1..=VERSION).contains(&terms.version) && terms.tables == fingerprint())
     }
 
     fn options(&self) -> EncodeOptions {

@@ -104,7 +104,7 @@ fn new_span(
     if context.is_some() {
         shown.extend([(TRACE_ID, (&*trace).into()), (SPAN_ID, (&*span).into())]);
     }
-    shown.extend(attributes.iter().filter(|(key, _)| !key.is_text()).map(|(key, value)| (key.name(), *value)));
+    shown.extend(attributes.iter().filter(|(key, _)| !key.is_text()).map(|(key, value)| (key.name(), signed(*value))));
 
     let metadata = Site::metadata(site);
     let set = metadata.fields();
@@ -124,11 +124,18 @@ fn new_span(
     }
 }
 
+/// Numbers as OTLP has them: a layer that knows no others shows the rest as text.
+fn signed(value: ValueRef<'_>) -> ValueRef<'_> {
+    match value {
+        ValueRef::Unsigned(number) => ValueRef::Int(i64::try_from(number).unwrap_or(i64::MAX)),
+        other => other,
+    }
+}
+
 fn plain<'a>(value: &'a ValueRef<'_>) -> Option<&'a dyn Value> {
     Some(match value {
         ValueRef::Str(text) => text,
         ValueRef::Int(number) => number,
-        ValueRef::Unsigned(number) => number,
         ValueRef::Double(number) => number,
         ValueRef::Bool(truth) => truth,
         _ => return None,
@@ -139,17 +146,16 @@ fn plain<'a>(value: &'a ValueRef<'_>) -> Option<&'a dyn Value> {
 #[cold]
 pub(crate) fn record(mirror: &tracing::Span, attributes: &[AttrRef<'_>]) {
     for (key, value) in attributes.iter().filter(|(key, _)| !key.is_text()) {
-        match value {
+        match &signed(*value) {
             ValueRef::Only(item) => mirror.record(key.name(), tracing::field::debug([item])),
             #[cfg(test)]
             ValueRef::StrList(list) => mirror.record(key.name(), tracing::field::debug(list)),
             ValueRef::Str(text) => mirror.record(key.name(), *text),
             ValueRef::Int(number) => mirror.record(key.name(), *number),
-            ValueRef::Unsigned(number) => mirror.record(key.name(), *number),
             ValueRef::Double(number) => mirror.record(key.name(), *number),
             ValueRef::Bool(truth) => mirror.record(key.name(), *truth),
             // Only a start has a target, and times since it are shown as seconds.
-            ValueRef::Target | ValueRef::Until(_) => mirror,
+            ValueRef::Target | ValueRef::Until(_) | ValueRef::Unsigned(_) => mirror,
         };
     }
 }

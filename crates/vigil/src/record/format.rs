@@ -17,8 +17,9 @@
 //! `head u16 | value`: the low 13 bits of its head are the key, the rest is the type; key `0x1fff` is followed by
 //! the user's own name as text. Types are 0 text, 1 i64, 2 f64, 3 truth u8, 4 a list `count u32 | texts`, 5 the
 //! record's target once more, without a value, 6 a reading of the clock u64 that stands for the seconds since
-//! the span's start, and 7 a u64 that counts as the largest i64 where it is more. A span ends *alone* when all its records, and the starts of all spans below it, are in the
-//! lane its end is in. A reader given any bytes at all returns records or `None`, never panics.
+//! the span's start, and 7 a u64 that counts as the largest i64 where it is more; there is no room for more
+//! types. A span ends *alone* when all its records, and the starts of all spans below it, are in the lane its
+//! end is in. A reader given any bytes at all returns records or `None`, never panics.
 //!
 //! What is constant of a record is together, so that it is written by few stores: a processor does one at a time, and
 //! they are what recording costs.

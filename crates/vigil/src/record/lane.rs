@@ -38,7 +38,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 
 use super::file::{RecordFile, RecordFileAt, STEP};
-use super::format::{RECORD_MAX, Write};
+#[cfg(target_pointer_width = "64")]
+use super::format::RECORD_MAX;
+use super::format::Write;
 use super::memory::{ALL_SETTLED, HEAD_BYTES, Memory};
 use std::cell::Cell;
 use std::ptr;
@@ -145,7 +147,10 @@ const NO_LANE: u64 = u64::MAX;
 
 /// Stands for the place of the next record while one is written, so that a record which records finds no room: it is
 /// behind every end, and so is what comes a record's length after it.
+#[cfg(target_pointer_width = "64")]
 const WRITING: *mut u8 = ptr::without_provenance_mut(usize::MAX - 2 * RECORD_MAX);
+#[cfg(not(target_pointer_width = "64"))]
+const WRITING: *mut u8 = ptr::without_provenance_mut(usize::MAX);
 
 /// Where the assembler reads.
 pub(crate) struct Consumer {
@@ -220,6 +225,16 @@ pub(crate) fn lane(
     (producer, Consumer { chunk, read: 0, unsettled: Vec::new(), is_behind: false, has_ended: false, shared })
 }
 
+/// Whether `bound` bytes fit between `next` and `end`.
+#[inline(always)]
+fn is_room(next: *const u8, end: *const u8, bound: usize) -> bool {
+    // No memory of 64 bits is so high up that the sum would wrap; a smaller one may be.
+    #[cfg(target_pointer_width = "64")]
+    return next.addr() + bound <= end.addr();
+    #[cfg(not(target_pointer_width = "64"))]
+    return end.addr().checked_sub(next.addr()).is_some_and(|left| left >= bound);
+}
+
 /// So far ahead of what is written memory is fetched: what two spans take, or the time another core takes to let go of
 /// it.
 const FETCH_AHEAD: usize = 320;
@@ -291,7 +306,7 @@ impl Tip {
     #[inline(always)]
     pub(crate) fn append(&self, record: &impl Write) -> bool {
         let (next, bound) = (self.next.get(), record.bound());
-        if bound == 0 || next.addr() + bound > self.end.get().addr() {
+        if bound == 0 || !is_room(next, self.end.get(), bound) {
             return false;
         }
         self.next.set(WRITING);

@@ -120,12 +120,6 @@ impl Lanes {
         Tip::mine().number() == lane && Self::append_to_last(record)
     }
 
-    /// The same, if that lane is usual.
-    #[inline(always)]
-    pub(crate) fn append_to_usual(lane: u64, record: &impl Write) -> bool {
-        Tip::mine().usual_number() == lane && Self::append_to_last(record)
-    }
-
     /// Appends a record to the calling thread's lane. Answers with the lane's number. With `always` the lane's limit
     /// does not hold.
     pub(crate) fn append(&self, record: &impl Write, always: bool) -> Result<(u64, Appended), Full> {

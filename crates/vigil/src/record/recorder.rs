@@ -188,7 +188,8 @@ impl Recorder {
         }
     }
 
-    /// From here on nothing is taken any more: the account is being made.
+    /// From here on the account is being made: no root is taken any more, and nothing that does not fit where its thread is.
+    /// What a thread still writes into the room it has is read while the account is made, and by nobody after.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Release);
     }

@@ -333,8 +333,9 @@ fn tokens(usage: &Usage) -> [u64; TOKENS.len()] {
 /// Ends a span well: most do, and that record has a fixed size.
 #[inline(never)]
 fn end_well(owner: Option<&'static Recorder>, span: SpanId, lane: u64, shared: bool) {
-    let record = End { span, time: clock::read_usual(), ended: EndedAs::Ok, alone: !shared };
-    if !Lanes::append_to_usual(lane, &record) {
+    let is_usual = Lanes::last_usual() == lane;
+    if !is_usual || !Lanes::append_to_last(&End { span, time: clock::read_usual(), ended: EndedAs::Ok, alone: !shared })
+    {
         end_well_slowly(owner, span, lane, shared);
     }
 }
