@@ -174,8 +174,8 @@ impl std::fmt::Debug for Places {
     }
 }
 
-/// Keys of the contract, a bit each. Keys beyond the 256th share bits: a question for one of them is then answered
-/// with yes too often, and never with no.
+/// Keys of the contract, a bit each. Keys beyond the 256th share bits: [`may_meet`](Self::may_meet) is then
+/// answered with yes too often, and never with no.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct KeySet([u64; 4]);
 
@@ -190,13 +190,6 @@ impl KeySet {
     pub fn insert(&mut self, key: Key) {
         let (word, bit) = Self::place(key);
         self.0[word] |= bit;
-    }
-
-    /// Whether `key` may be one of them.
-    #[inline]
-    pub fn may_contain(&self, key: Key) -> bool {
-        let (word, bit) = Self::place(key);
-        self.0[word] & bit != 0
     }
 
     /// Whether a key may be in both.

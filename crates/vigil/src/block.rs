@@ -29,7 +29,8 @@ impl<const N: usize> Block<N> {
     /// Appends the bytes.
     #[inline]
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
-        self.write_with(out, |_| self.len);
+        self.append(out);
+        keep::<N>(out, self.len);
     }
 
     /// Appends the whole block and hands it out to be changed there. Afterwards [`keep`] cuts off what is too much.
@@ -37,12 +38,6 @@ impl<const N: usize> Block<N> {
     pub(crate) fn append<'o>(&self, out: &'o mut Vec<u8>) -> Option<&'o mut [u8; N]> {
         out.extend_from_slice(&self.bytes);
         out.last_chunk_mut()
-    }
-
-    /// Appends the whole block, lets `fill` change it there, and keeps as much of it as that says.
-    #[inline(always)]
-    pub(crate) fn write_with(&self, out: &mut Vec<u8>, fill: impl FnOnce(&mut [u8; N]) -> usize) {
-        write_with(out, &self.bytes, fill);
     }
 }
 
@@ -104,10 +99,8 @@ mod tests {
         let mut out = b"before ".to_vec();
         let block = Block::<8>::new(b"block").unwrap();
         block.write(&mut out);
-        block.write_with(&mut out, |block| {
-            block[block.len() - 3] = b'!';
-            6
-        });
+        block.append(&mut out).unwrap()[5] = b'!';
+        keep::<8>(&mut out, 6);
         assert_eq!((out.as_slice(), block.len()), (b"before blockblock!".as_slice(), 5));
         assert!(Block::<4>::new(b"block").is_none());
     }

@@ -10,33 +10,13 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::net::TcpListener;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::Thread;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
-use support::{Answer, Server};
+use support::{Answer, Server, block_on};
 use vigil::contract::attr;
 use vigil::testing::{self, TestTelemetry};
 use vigil::{Builder, ChatSpan, ErrorType, InSpanExt, Phase, Provider, Receipt, Telemetry, Usage};
 use vigil_core::fact::{SpanRecord, Value};
-
-/// A whole executor: what there is without a runtime.
-fn block_on<F: Future>(future: F) -> F::Output {
-    struct Unpark(Thread);
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
-    let mut future = pin!(future);
-    loop {
-        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => std::thread::park(),
-        }
-    }
-}
 
 fn current_thread() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()

@@ -49,14 +49,11 @@ struct Told {
 #[cfg(unix)]
 mod child {
     use super::DEADLINE;
-    use std::future::Future;
+    use super::support::block_on;
     use std::io::Write;
-    use std::pin::pin;
     use std::process::exit;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
-    use std::task::{Context, Poll, Wake, Waker};
-    use std::thread::Thread;
     use std::time::{Duration, Instant};
     use tokio::runtime::{Builder, Runtime};
     use vigil::{Receipt, Telemetry};
@@ -278,24 +275,6 @@ mod child {
 
     fn one_worker() -> Runtime {
         Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
-    }
-
-    /// A whole executor: what there is without a runtime.
-    fn block_on<F: Future>(future: F) -> F::Output {
-        struct Unpark(Thread);
-        impl Wake for Unpark {
-            fn wake(self: Arc<Self>) {
-                self.0.unpark();
-            }
-        }
-        let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
-        let mut future = pin!(future);
-        loop {
-            match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-                Poll::Ready(output) => return output,
-                Poll::Pending => std::thread::park(),
-            }
-        }
     }
 }
 

@@ -3,10 +3,8 @@
 
 mod support;
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use support::{Answer, Server};
+use support::{Answer, Kept, Server};
 use vigil::contract::{EventKind, SpanKind, attr};
 use vigil::testing::{self, Recorded, TestTelemetry};
 use vigil::{Builder, LogFormat, Originator, Provider, Telemetry, ToolStatus, Usage};
@@ -97,25 +95,6 @@ fn c5_starts_and_ends_of_threads_turns_tools_and_approvals_are_tied_by_ids_and_h
     assert_eq!(agent.attributes.str(attr::LIFE_SESSION_ID), Some("thread-1"));
 }
 
-/// A log that can be read afterwards.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Lines {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 fn builder(variables: &[(&str, &str)]) -> Builder {
     vigil::from_env("test").environment(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
 }
@@ -137,7 +116,7 @@ fn c6_what_cannot_work_at_the_start_is_a_warning_and_the_program_goes_on() {
         ("VIGIL_SHUTDOWN_TIMEOUT", "soon"),
     ];
     for (name, value) in wrong {
-        let lines = Lines::default();
+        let lines = Kept::default();
         let telemetry = builder(&[(name, value)]).quiet(true).log_writer(lines.clone()).start();
         assert!(telemetry.warnings().iter().any(|warning| warning.contains(name)), "{name}");
         small_run(&telemetry);
@@ -169,7 +148,7 @@ fn c7_everything_is_exported_unless_a_share_is_asked_for_and_metrics_are_of_all_
 
 #[test]
 fn c9_without_an_exporter_the_log_tells_durations_and_tokens() {
-    let lines = Lines::default();
+    let lines = Kept::default();
     let telemetry = builder(&[("VIGIL_LOG_FORMAT", "json")]).log_writer(lines.clone()).start();
     small_run(&telemetry);
     telemetry.shutdown(Duration::from_secs(5));
@@ -177,7 +156,7 @@ fn c9_without_an_exporter_the_log_tells_durations_and_tokens() {
     let chat = text.lines().find(|line| line.contains("chat gpt-5")).unwrap();
     assert!(chat.contains("\"duration_ms\":") && chat.contains("1200") && chat.contains("34"), "{chat}");
 
-    let lines = Lines::default();
+    let lines = Kept::default();
     let telemetry = builder(&[]).log_format(LogFormat::Pretty).log_writer(lines.clone()).start();
     small_run(&telemetry);
     telemetry.shutdown(Duration::from_secs(5));

@@ -2,11 +2,13 @@
 #![expect(clippy::disallowed_methods, reason = "tests start threads")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
+mod support;
+
 use std::collections::BTreeMap;
 use std::fmt::Debug;
-use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use support::Kept;
 use tracing::field::{Field, Visit};
 use tracing::instrument::Instrument;
 use tracing::level_filters::LevelFilter;
@@ -104,26 +106,6 @@ fn work(telemetry: &Telemetry) {
     tool.fail(ErrorType::TIMEOUT);
     drop(phase);
     agent.finish();
-}
-
-/// A writer that keeps what is written.
-#[derive(Clone, Default)]
-struct Kept(Arc<Mutex<Vec<u8>>>);
-
-impl Kept {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
-
-impl Write for Kept {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
 }
 
 fn joined(telemetry: &TestTelemetry) -> impl Subscriber + Send + Sync + use<> {

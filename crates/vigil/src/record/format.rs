@@ -674,12 +674,7 @@ pub(crate) fn read(bytes: &[u8]) -> Option<(Record<'_>, usize)> {
         }
         tag => {
             let (span, time) = (SpanId(cursor.array()?), Ticks(cursor.u64()?));
-            let ended = match tag & !ALONE {
-                END => EndedAs::Ok,
-                END_ERROR => EndedAs::Error(cursor.text()?),
-                END_CANCELLED => EndedAs::Cancelled,
-                _ => return None,
-            };
+            let ended = cursor.ended(tag)?;
             Record::End { span, time, ended, alone: tag & ALONE != 0, attributes: Attrs(cursor.0) }
         }
     };
@@ -714,12 +709,7 @@ pub(crate) fn read_later(bytes: &[u8], span: SpanId) -> Option<(Later<'_>, usize
         return None;
     }
     let time = Ticks(cursor.u64()?);
-    let ended = match tag & !ALONE {
-        END => EndedAs::Ok,
-        END_ERROR => EndedAs::Error(cursor.text()?),
-        END_CANCELLED => EndedAs::Cancelled,
-        _ => return None,
-    };
+    let ended = cursor.ended(tag)?;
     Some((Later::Ended { time, ended, attributes: Attrs(cursor.0) }, len))
 }
 
@@ -775,6 +765,16 @@ impl<'a> Cursor<'a> {
     fn text(&mut self) -> Option<&'a str> {
         let len = self.u32()? as usize;
         text(self.take(len)?)
+    }
+    /// How a span ended, by the tag of its end and what comes after the time.
+    #[inline(always)]
+    fn ended(&mut self, tag: u8) -> Option<EndedAs<'a>> {
+        Some(match tag & !ALONE {
+            END => EndedAs::Ok,
+            END_ERROR => EndedAs::Error(self.text()?),
+            END_CANCELLED => EndedAs::Cancelled,
+            _ => return None,
+        })
     }
     #[inline(always)]
     fn unsigned(&mut self) -> Option<i64> {
