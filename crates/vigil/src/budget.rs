@@ -39,7 +39,6 @@
 use crate::clock::monotonic;
 use crate::record::format::{AttrRef, ValueRef};
 use crate::span::{BudgetLeft, Span};
-use std::cell::LazyCell;
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -191,8 +190,11 @@ impl Budget {
 
     /// What may still be asked for, of this budget and all above it: what is neither spent nor held. Takes no lock.
     pub fn left(&self) -> BudgetLeft {
-        let now = LazyCell::<Instant>::new(monotonic);
-        let left = self.chain().map(|budget| budget.0.left(&now)).fold(Left::default(), Left::and);
+        let mut now = None;
+        let mut left = self.0.left(&mut now);
+        for budget in self.chain().skip(1) {
+            left = left.and(budget.0.left(&mut now));
+        }
         BudgetLeft {
             tokens_remaining: left.tokens,
             cost_remaining_nano_usd: left.nano_usd.map(|nano| i64::try_from(nano).unwrap_or(i64::MAX)),
@@ -252,7 +254,7 @@ impl Budget {
     #[cold]
     fn tell(&self, span: &Span, notice: Notice) {
         let whose = self.chain().find(|budget| budget.0.account == Some(notice.account)).unwrap_or(self);
-        let left = whose.0.left(&LazyCell::new(monotonic));
+        let left = whose.0.left(&mut None);
         let event = if notice.exhausted { EventKind::BudgetExhausted } else { EventKind::BudgetLow };
         let mut attributes: Vec<AttrRef<'_>> = vec![
             (attr::VIGIL_BUDGET_KIND, notice.kind.as_str().into()),
@@ -278,14 +280,19 @@ impl Budget {
 }
 
 impl Node {
-    /// What is left at `now`, which is read where a time is limited, once for a whole chain.
-    fn left(&self, now: &LazyCell<Instant>) -> Left {
+    /// What is left `now`, which is read where a time is limited, once for a whole chain.
+    #[inline]
+    fn left(&self, now: &mut Option<Instant>) -> Left {
         let used = self.used.amounts();
         let left = |limit: Option<u64>, used: u64| limit.map(|limit| limit.saturating_sub(used));
+        let time = self.limits.time.map(|time| {
+            let now = now.get_or_insert_with(monotonic);
+            time.saturating_sub(now.saturating_duration_since(self.opened))
+        });
         Left {
             tokens: left(self.limits.tokens, used.tokens),
             nano_usd: left(self.limits.nano_usd, used.nano_usd),
-            time: self.limits.time.map(|time| time.saturating_sub(now.saturating_duration_since(self.opened))),
+            time,
             tool_calls: left(self.limits.tool_calls, used.tool_calls),
         }
     }

@@ -23,7 +23,7 @@ use crate::span::kinds::{Root, constructors};
 use crate::span::{Ambient, Parent, RemoteParent};
 use crate::testing::Captured;
 use crate::vitals::{Seen, Tracker, Vitals};
-use arc_swap::{ArcSwap, ArcSwapOption};
+use arc_swap::ArcSwap;
 use std::collections::HashMap;
 use std::io::{IsTerminal, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -438,7 +438,6 @@ impl Builder {
             settlement: Arc::default(),
             receipt_to: Mutex::new(self.receipt_to),
             seen,
-            budget: ArcSwapOption::default(),
         });
         ending::watch(&inner, &|text| notice(Level::Warn, text));
         Telemetry { inner }
@@ -606,8 +605,6 @@ pub(crate) struct Inner {
     receipt_to: Mutex<Option<ReceiptTo>>,
     /// What the assembler saw.
     seen: Arc<ArcSwap<Seen>>,
-    /// The budget the vitals tell of.
-    budget: ArcSwapOption<Budget>,
 }
 
 impl std::fmt::Debug for Inner {
@@ -703,7 +700,6 @@ impl Telemetry {
                 settlement: Arc::default(),
                 receipt_to: Mutex::default(),
                 seen: Arc::default(),
-                budget: ArcSwapOption::default(),
             }),
         }
     }
@@ -735,13 +731,12 @@ impl Telemetry {
     /// What is known about the running agent, for itself to act on. Takes less than 100 ns and no lock in the
     /// recording path.
     pub fn vitals(&self) -> Vitals {
-        let left = self.inner.budget.load().as_ref().map(|budget| budget.left());
-        Vitals::new(self.inner.seen.load_full(), self.inner.recorder, left)
+        Vitals::new(self.inner.seen.load(), self.inner.recorder)
     }
 
     /// Lets [`vitals`](Self::vitals) tell what is left of `budget`, in the place of another.
     pub fn watch_budget(&self, budget: &Budget) {
-        self.inner.budget.store(Some(Arc::new(budget.clone())));
+        self.inner.seen.rcu(|seen| seen.watching(budget));
     }
 
     /// Whether anything recorded goes anywhere.

@@ -172,6 +172,32 @@ fn with_telemetry_off_the_budget_is_still_known() {
 }
 
 #[test]
+fn vitals_that_are_kept_say_what_they_said_in_any_thread() {
+    let telemetry = testing::recorder();
+    let (one, other) = (Budget::new(Limits::none().tokens(10)), Budget::new(Limits::none().tokens(20)));
+    telemetry.watch_budget(&one);
+    // More of them than can be kept without being counted.
+    let mut kept: Vec<(u64, Vitals)> = Vec::new();
+    for round in 0..20 {
+        chat(&telemetry, "claude-sonnet-4-5", Usage::anthropic(90, 10));
+        kept.push((round + 1, vitals(&telemetry)));
+    }
+    telemetry.watch_budget(&other);
+    chat(&telemetry, "claude-sonnet-4-5", Usage::anthropic(90, 10));
+    let now = vitals(&telemetry);
+    assert_eq!((now.tokens_used(), now.left().unwrap().tokens_remaining), (2_100, Some(20)));
+    let copies = kept.clone();
+    let check = |kept: Vec<(u64, Vitals)>| {
+        for (calls, vitals) in kept {
+            assert_eq!((vitals.tokens_used(), vitals.left().unwrap().tokens_remaining), (calls * 100, Some(10)));
+        }
+    };
+    std::thread::spawn(move || check(kept)).join().unwrap();
+    drop(telemetry);
+    check(copies);
+}
+
+#[test]
 fn replayed_work_counts_nothing() {
     let telemetry = testing::start(vigil::from_env("t").replay(vigil::ReplayTelemetry::Marked));
     chat(&telemetry, "claude-sonnet-4-5", Usage::anthropic(1_000, 100));

@@ -14,47 +14,25 @@ use vigil_core::contract::{EventKind, Key, attr};
 use vigil_core::policy::{Clause, Denied};
 use vigil_core::vocab::{BudgetKind, CapabilityError, ErrorType};
 
-/// A call that has begun.
-pub(super) enum Begun<'a> {
-    Admitted(Admitted<'a>),
-    // Boxed, and so is what only recording needs: a live call moves little.
-    Replayed(Box<Replayed<'a>>),
-}
-
 impl Inner {
-    /// Asks and reserves. A refusal is recorded here.
-    #[inline]
-    pub(super) fn begin<'a>(
-        &'a self,
-        parent: &Span,
-        capability: &'a str,
-        arguments: &impl Payload,
-    ) -> Result<Begun<'a>, GatewayError> {
-        let noted = match &self.mode {
-            Mode::Live => None,
-            Mode::Recording(recording) => {
-                Some(Box::new(Noted { recording, number: recording.number(), digest: digest_of(arguments) }))
-            }
-            Mode::Replaying(replaying) => return self.begin_replay(replaying, parent, capability, arguments),
-        };
-        let span = parent.capability_span(capability);
-        let bytes_in = span.is_recorded().then(|| text_bytes(arguments));
-        let mut admitted =
-            Admitted { inner: self, capability, span: Some(span), bytes_in, calls: None, left: None, noted };
-        match admitted.admit() {
-            Ok(()) => Ok(Begun::Admitted(admitted)),
-            Err(error) => Err(admitted.refused(error)),
+    /// What calls are answered from, where they are not made.
+    #[inline(always)]
+    pub(super) fn replaying(&self) -> Option<&Replaying> {
+        match &self.mode {
+            Mode::Replaying(replaying) => Some(replaying),
+            Mode::Live | Mode::Recording(_) => None,
         }
     }
 
+    /// Answers a call with what it came to when it was recorded.
     #[cold]
-    fn begin_replay<'a>(
-        &'a self,
-        replaying: &'a Replaying,
+    pub(super) fn replay<T: Answer>(
+        &self,
+        replaying: &Replaying,
         parent: &Span,
-        capability: &'a str,
+        capability: &str,
         arguments: &impl Payload,
-    ) -> Result<Begun<'a>, GatewayError> {
+    ) -> Result<T, GatewayError> {
         let mut walk = Walk::digesting();
         arguments.walk(&mut walk);
         let bytes_in = walk.bytes_walked();
@@ -65,10 +43,7 @@ impl Inner {
             span
         });
         match taken {
-            Ok((number, outcome)) => {
-                let replayed = Replayed { inner: self, replaying, capability, span, number, outcome };
-                Ok(Begun::Replayed(Box::new(replayed)))
-            }
+            Ok((number, outcome)) => Replayed { inner: self, replaying, capability, span, number, outcome }.answer(),
             Err(error) => {
                 let error = GatewayError::Replay(error);
                 if let Some(span) = span {
@@ -80,8 +55,10 @@ impl Inner {
     }
 }
 
-/// A call whose handler may run. When it is dropped before its end, the call was given up.
-pub(super) struct Admitted<'a> {
+/// A call that is under way. When it is dropped before its end, the call was given up.
+///
+/// It stays where it is made: it is asked for leave and ended by reference, since to move it costs more than to ask.
+pub(super) struct Attempt<'a> {
     inner: &'a Inner,
     capability: &'a str,
     /// `None` once it ended.
@@ -99,14 +76,41 @@ struct Noted<'a> {
     digest: [u8; 32],
 }
 
-impl Admitted<'_> {
+impl<'a> Noted<'a> {
+    /// Boxed: a call that is not recorded is the smaller for it.
+    #[cold]
+    fn new(recording: &'a Recording, arguments: &impl Payload) -> Box<Self> {
+        Box::new(Self { recording, number: recording.number(), digest: digest_of(arguments) })
+    }
+}
+
+impl<'a> Attempt<'a> {
+    /// A call with its span, before it is asked for leave.
+    #[inline(always)]
+    pub(super) fn new(inner: &'a Inner, parent: &Span, capability: &'a str, arguments: &impl Payload) -> Self {
+        let noted = match &inner.mode {
+            Mode::Recording(recording) => Some(Noted::new(recording, arguments)),
+            Mode::Live | Mode::Replaying(_) => None,
+        };
+        let span = parent.capability_span(capability);
+        let bytes_in = span.is_recorded().then(|| text_bytes(arguments));
+        Self { inner, capability, span: Some(span), bytes_in, calls: None, left: None, noted }
+    }
+
+    #[inline(always)]
     pub(super) fn span(&self) -> &Span {
-        // Present until the end, which consumes this.
+        // Present until the end.
         self.span.as_deref().unwrap_or(&crate::span::OFF)
     }
 
-    #[inline]
-    fn admit(&mut self) -> Result<(), GatewayError> {
+    /// Asks for leave and reserves. A refusal is recorded, and is the call's end.
+    #[inline(always)]
+    pub(super) fn admit(&mut self) -> Result<(), GatewayError> {
+        self.ask().map_err(|error| self.refused(error))
+    }
+
+    #[inline(always)]
+    fn ask(&mut self) -> Result<(), GatewayError> {
         if self.noted.as_ref().is_some_and(|noted| noted.recording.is_broken()) {
             return Err(GatewayError::Unrecorded);
         }
@@ -158,7 +162,7 @@ impl Admitted<'_> {
 
     /// Ends a call that was not admitted.
     #[cold]
-    fn refused(mut self, error: GatewayError) -> GatewayError {
+    fn refused(&mut self, error: GatewayError) -> GatewayError {
         self.record(|| CallOutcome::failed(error.kind(), &error.error_type()));
         if let Some(span) = self.span.take() {
             fail(span, &error, &self.attributes(None));
@@ -166,8 +170,8 @@ impl Admitted<'_> {
         error
     }
 
-    #[inline]
-    pub(super) fn end<T: Answer, E: Into<BoxError>>(mut self, result: Result<T, E>) -> Result<T, GatewayError> {
+    #[inline(always)]
+    pub(super) fn end<T: Answer, E: Into<BoxError>>(&mut self, result: Result<T, E>) -> Result<T, GatewayError> {
         match result {
             Ok(answer) => {
                 self.record(|| CallOutcome::Answered(answer.to_record()));
@@ -184,7 +188,7 @@ impl Admitted<'_> {
     }
 
     #[cold]
-    fn failed(mut self, error: BoxError) -> GatewayError {
+    fn failed(&mut self, error: BoxError) -> GatewayError {
         let error = match error.downcast::<Denied>() {
             Ok(denied) => {
                 // Refused once it was known what it would touch: nothing was done.
@@ -227,11 +231,18 @@ impl Admitted<'_> {
     }
 }
 
-impl Drop for Admitted<'_> {
+impl Drop for Attempt<'_> {
+    #[inline(always)]
     fn drop(&mut self) {
-        if self.span.is_none() {
-            return;
+        if self.span.is_some() {
+            self.given_up();
         }
+    }
+}
+
+impl Attempt<'_> {
+    #[cold]
+    fn given_up(&mut self) {
         let error_type = if std::thread::panicking() { ErrorType::PANIC } else { ErrorType::CANCELLED };
         self.record(|| CallOutcome::failed(CapabilityError::RuntimeError, &error_type));
         let Some(span) = self.span.take() else { return };
@@ -244,7 +255,7 @@ impl Drop for Admitted<'_> {
 }
 
 /// A call whose outcome comes from a record.
-pub(super) struct Replayed<'a> {
+struct Replayed<'a> {
     inner: &'a Inner,
     replaying: &'a Replaying,
     capability: &'a str,
@@ -254,8 +265,7 @@ pub(super) struct Replayed<'a> {
 }
 
 impl Replayed<'_> {
-    #[cold]
-    pub(super) fn answer<T: Answer>(self) -> Result<T, GatewayError> {
+    fn answer<T: Answer>(self) -> Result<T, GatewayError> {
         let calls = self.inner.meters.ask(self.capability).ok().flatten();
         let capability = || self.capability.to_owned();
         let was_made = !matches!(

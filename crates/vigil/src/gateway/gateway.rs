@@ -2,7 +2,7 @@
 
 use super::answer::Answer;
 use super::error::{BoxError, GatewayError};
-use super::flow::Begun;
+use super::flow::Attempt;
 use super::handlers::Places;
 use super::meter::{Calls, Meters};
 use super::payload::Payload;
@@ -195,16 +195,16 @@ impl Gateway {
         arguments: A,
         handler: impl FnOnce(A) -> Result<T, E>,
     ) -> Result<T, GatewayError> {
-        match self.0.begin(parent, capability, &arguments)? {
-            Begun::Admitted(admitted) => {
-                let result = {
-                    let _current = admitted.span().enter();
-                    handler(arguments)
-                };
-                admitted.end(result)
-            }
-            Begun::Replayed(replayed) => replayed.answer(),
+        if let Some(replaying) = self.0.replaying() {
+            return self.0.replay(replaying, parent, capability, &arguments);
         }
+        let mut attempt = Attempt::new(&self.0, parent, capability, &arguments);
+        attempt.admit()?;
+        let result = {
+            let _current = attempt.span().enter();
+            handler(arguments)
+        };
+        attempt.end(result)
     }
 
     /// Makes a call of something asynchronous. Nothing happens before the first poll; a call whose future is
@@ -219,13 +219,13 @@ impl Gateway {
         arguments: A,
         handler: impl AsyncFnOnce(A) -> Result<T, E>,
     ) -> Result<T, GatewayError> {
-        match self.0.begin(parent, capability, &arguments)? {
-            Begun::Admitted(admitted) => {
-                let result = handler(arguments).in_span(admitted.span()).await;
-                admitted.end(result)
-            }
-            Begun::Replayed(replayed) => replayed.answer(),
+        if let Some(replaying) = self.0.replaying() {
+            return self.0.replay(replaying, parent, capability, &arguments);
         }
+        let mut attempt = Attempt::new(&self.0, parent, capability, &arguments);
+        attempt.admit()?;
+        let result = handler(arguments).in_span(attempt.span()).await;
+        attempt.end(result)
     }
 
     /// Has `handler` do what `request` asks for.
@@ -238,16 +238,16 @@ impl Gateway {
         handler: &H,
         request: R,
     ) -> Result<H::Answer, GatewayError> {
-        match self.0.begin(parent, handler.capability(), &request)? {
-            Begun::Admitted(admitted) => {
-                let result = {
-                    let _current = admitted.span().enter();
-                    handler.handle(&Call { gateway: &self.0, span: admitted.span() }, request)
-                };
-                admitted.end(result)
-            }
-            Begun::Replayed(replayed) => replayed.answer(),
+        if let Some(replaying) = self.0.replaying() {
+            return self.0.replay(replaying, parent, handler.capability(), &request);
         }
+        let mut attempt = Attempt::new(&self.0, parent, handler.capability(), &request);
+        attempt.admit()?;
+        let result = {
+            let _current = attempt.span().enter();
+            handler.handle(&Call { gateway: &self.0, span: attempt.span() }, request)
+        };
+        attempt.end(result)
     }
 
     /// Has `handler` do what `request` asks for, without holding up the thread. Nothing happens before the first
@@ -261,13 +261,13 @@ impl Gateway {
         handler: &H,
         request: R,
     ) -> Result<H::Answer, GatewayError> {
-        match self.0.begin(parent, handler.capability(), &request)? {
-            Begun::Admitted(admitted) => {
-                let call = Call { gateway: &self.0, span: admitted.span() };
-                let result = handler.handle_async(&call, request).in_span(admitted.span()).await;
-                admitted.end(result)
-            }
-            Begun::Replayed(replayed) => replayed.answer(),
+        if let Some(replaying) = self.0.replaying() {
+            return self.0.replay(replaying, parent, handler.capability(), &request);
         }
+        let mut attempt = Attempt::new(&self.0, parent, handler.capability(), &request);
+        attempt.admit()?;
+        let call = Call { gateway: &self.0, span: attempt.span() };
+        let result = handler.handle_async(&call, request).in_span(attempt.span()).await;
+        attempt.end(result)
     }
 }

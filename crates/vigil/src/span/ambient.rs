@@ -139,7 +139,21 @@ pub struct EnterGuard {
     not_send: PhantomData<*const ()>,
 }
 
+impl EnterGuard {
+    /// Keeps nothing: what is current stays so.
+    #[inline(always)]
+    pub(crate) fn of_nothing() -> Self {
+        Self {
+            entered: None,
+            #[cfg(feature = "tracing")]
+            _mirror: None,
+            not_send: PhantomData,
+        }
+    }
+}
+
 impl Drop for EnterGuard {
+    #[inline(always)]
     fn drop(&mut self) {
         if let Some(entered) = self.entered {
             Ambient::leave(entered);

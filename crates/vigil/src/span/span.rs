@@ -513,9 +513,10 @@ impl Span {
     /// Makes this span current on this thread until the guard is dropped: spans started from the telemetry
     /// value or the free functions become its children. For futures use
     /// [`in_span`](crate::InSpanExt::in_span).
+    #[inline]
     pub fn enter(&self) -> EnterGuard {
         // Whoever asks what is current may start spans below it anywhere.
-        self.scope().enter()
+        if self.is_recorded() { self.scope().enter() } else { EnterGuard::of_nothing() }
     }
 
     /// This span as something to be inside of, in whatever thread.

@@ -25,8 +25,10 @@
 mod tracker;
 mod window;
 
+use crate::budget::Budget;
 use crate::record::Recorder;
 use crate::span::BudgetLeft;
+use arc_swap::Guard;
 use std::sync::Arc;
 use std::time::Duration;
 use vigil_core::contract::SpanKind;
@@ -59,6 +61,15 @@ pub(crate) struct Seen {
     slow: Vec<SlowCall>,
     /// Records that were lost after they were recorded.
     lost: u64,
+    /// The budget that is watched. Whoever hands out what was seen keeps the one that is there.
+    budget: Option<Budget>,
+}
+
+impl Seen {
+    /// The same with `budget` in the place of another.
+    pub(crate) fn watching(&self, budget: &Budget) -> Self {
+        Self { budget: Some(budget.clone()), ..self.clone() }
+    }
 }
 
 /// How a service treats the agent.
@@ -98,15 +109,24 @@ pub struct SlowCall {
 }
 
 /// An agent's numbers about itself; made by [`Telemetry::vitals`](crate::Telemetry::vitals).
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Vitals {
-    seen: Arc<Seen>,
+    /// Not counted while few are held: that is half of what reading costs.
+    seen: Guard<Arc<Seen>>,
     recorder: Option<&'static Recorder>,
     left: Option<BudgetLeft>,
 }
 
+impl Clone for Vitals {
+    fn clone(&self) -> Self {
+        Self { seen: Guard::from_inner(Arc::clone(&self.seen)), recorder: self.recorder, left: self.left }
+    }
+}
+
 impl Vitals {
-    pub(crate) fn new(seen: Arc<Seen>, recorder: Option<&'static Recorder>, left: Option<BudgetLeft>) -> Self {
+    #[inline]
+    pub(crate) fn new(seen: Guard<Arc<Seen>>, recorder: Option<&'static Recorder>) -> Self {
+        let left = seen.budget.as_ref().map(Budget::left);
         Self { seen, recorder, left }
     }
 

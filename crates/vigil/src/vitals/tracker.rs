@@ -220,7 +220,7 @@ impl Tracker {
             })
         });
         self.seen.throttles = services.collect();
-        self.shown.store(Arc::new(self.seen.clone()));
+        self.shown.rcu(|shown| Seen { budget: shown.budget.clone(), ..self.seen.clone() });
     }
 }
 
