@@ -52,12 +52,14 @@ impl Machine {
         }
     }
 
-    /// A name for files: the processor and its cores.
+    /// A name for files: the processor and its cores, as in `intel-xeon-2-cores`.
     pub(crate) fn name(&self) -> String {
-        let words: String =
-            self.cpu.to_lowercase().chars().map(|char| if char.is_ascii_alphanumeric() { char } else { ' ' }).collect();
-        let words: Vec<&str> = words.split_whitespace().collect();
-        format!("{}-{}cpu", words.join("-"), self.cores)
+        // What makers say around the name.
+        const NOISE: [&str; 6] = ["(R)", "(TM)", "(r)", "(tm)", "Processor", "CPU"];
+        let model = self.cpu.split('@').next().unwrap_or_default();
+        let model = NOISE.iter().fold(model.to_owned(), |model, noise| model.replace(noise, " ")).to_lowercase();
+        let words = model.split(|char: char| !char.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+        format!("{}-{}-cores", words.collect::<Vec<_>>().join("-"), self.cores)
     }
 }
 
@@ -109,6 +111,8 @@ mod tests {
     fn versions_of_the_peers_are_found_in_the_lock_file() {
         let machine = Machine::look("test".to_owned());
         assert_eq!(machine.versions.len(), CRATES.len(), "{:?}", machine.versions);
-        assert!(machine.name().ends_with("cpu"));
+        let named = |cpu: &str| Machine { cpu: cpu.to_owned(), cores: 2, ..machine.clone() }.name();
+        assert_eq!(named("Intel(R) Xeon(R) Processor @ 2.50GHz"), "intel-xeon-2-cores");
+        assert_eq!(named("AMD EPYC 7763 64-Core Processor"), "amd-epyc-7763-64-core-2-cores");
     }
 }
