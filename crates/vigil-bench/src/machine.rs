@@ -52,13 +52,13 @@ impl Machine {
         }
     }
 
-    /// A name for files: the processor and its cores, as in `intel-xeon-2-cores`.
+    /// A name for files: the processor and its cores, as in `intel-xeon-2.50ghz-2-cores`.
     pub(crate) fn name(&self) -> String {
         // What makers say around the name.
-        const NOISE: [&str; 6] = ["(R)", "(TM)", "(r)", "(tm)", "Processor", "CPU"];
-        let model = self.cpu.split('@').next().unwrap_or_default();
-        let model = NOISE.iter().fold(model.to_owned(), |model, noise| model.replace(noise, " ")).to_lowercase();
-        let words = model.split(|char: char| !char.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+        const NOISE: [&str; 5] = ["(R)", "(TM)", "Processor", "CPU", "@"];
+        let model = NOISE.iter().fold(self.cpu.clone(), |model, noise| model.replace(noise, " ")).to_lowercase();
+        let is_part = |char: char| char.is_ascii_alphanumeric() || char == '.';
+        let words = model.split(|char| !is_part(char)).filter(|word| !word.is_empty());
         format!("{}-{}-cores", words.collect::<Vec<_>>().join("-"), self.cores)
     }
 }
@@ -112,7 +112,7 @@ mod tests {
         let machine = Machine::look("test".to_owned());
         assert_eq!(machine.versions.len(), CRATES.len(), "{:?}", machine.versions);
         let named = |cpu: &str| Machine { cpu: cpu.to_owned(), cores: 2, ..machine.clone() }.name();
-        assert_eq!(named("Intel(R) Xeon(R) Processor @ 2.50GHz"), "intel-xeon-2-cores");
+        assert_eq!(named("Intel(R) Xeon(R) Processor @ 2.50GHz"), "intel-xeon-2.50ghz-2-cores");
         assert_eq!(named("AMD EPYC 7763 64-Core Processor"), "amd-epyc-7763-64-core-2-cores");
     }
 }

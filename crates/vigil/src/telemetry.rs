@@ -22,8 +22,8 @@ use crate::settings::{Environment, Level, LogFormat, Overrides, Settings, Signal
 use crate::span::kinds::{Root, constructors};
 use crate::span::{Ambient, Parent, RemoteParent};
 use crate::testing::Captured;
-use crate::vitals::{Seen, Tracker, Vitals};
-use arc_swap::ArcSwap;
+use crate::vitals::{Shown, Tracker, Vitals};
+use arc_swap::{ArcSwap, Guard};
 use std::collections::HashMap;
 use std::io::{IsTerminal, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -413,8 +413,8 @@ impl Builder {
         let log = Log::new(settings.log, color, self.log_writer.unwrap_or_else(|| Box::new(std::io::stderr())));
         let outputs = Outputs::new(&settings, &resource, delivery, log, calls, self.captured);
         let mailbox = Mailbox::default();
-        let seen = Arc::<ArcSwap<Seen>>::default();
-        let vitals = Tracker::new(Arc::clone(&seen));
+        let shown = Arc::<ArcSwap<Shown>>::default();
+        let vitals = Tracker::new(Arc::clone(&shown));
         let assembler = Assembler::new(recorder, mailbox.clone(), &settings, self.originator, outputs, vitals, tell);
         let thread = match crate::shell::spawn("assembler", move || assembler.run()) {
             Ok(handle) => handle.thread().clone(),
@@ -437,7 +437,7 @@ impl Builder {
             process: std::process::id(),
             settlement: Arc::default(),
             receipt_to: Mutex::new(self.receipt_to),
-            seen,
+            shown,
         });
         ending::watch(&inner, &|text| notice(Level::Warn, text));
         Telemetry { inner }
@@ -603,8 +603,8 @@ pub(crate) struct Inner {
     process: u32,
     settlement: Arc<Settlement>,
     receipt_to: Mutex<Option<ReceiptTo>>,
-    /// What the assembler saw.
-    seen: Arc<ArcSwap<Seen>>,
+    /// What the assembler saw, and the budget that is watched.
+    shown: Arc<ArcSwap<Shown>>,
 }
 
 impl std::fmt::Debug for Inner {
@@ -699,7 +699,7 @@ impl Telemetry {
                 process: std::process::id(),
                 settlement: Arc::default(),
                 receipt_to: Mutex::default(),
-                seen: Arc::default(),
+                shown: Arc::default(),
             }),
         }
     }
@@ -731,12 +731,15 @@ impl Telemetry {
     /// What is known about the running agent, for itself to act on. Takes less than 100 ns and no lock in the
     /// recording path.
     pub fn vitals(&self) -> Vitals {
-        Vitals::new(self.inner.seen.load(), self.inner.recorder)
+        let (shown, recorder) = (&self.inner.shown, self.inner.recorder);
+        // Where nobody records, nothing new comes, which is what makes kept ones counted.
+        let shown = if recorder.is_some() { shown.load() } else { Guard::from_inner(shown.load_full()) };
+        Vitals::new(shown, recorder)
     }
 
     /// Lets [`vitals`](Self::vitals) tell what is left of `budget`, in the place of another.
     pub fn watch_budget(&self, budget: &Budget) {
-        self.inner.seen.rcu(|seen| seen.watching(budget));
+        self.inner.shown.rcu(|shown| shown.watching(budget));
     }
 
     /// Whether anything recorded goes anywhere.

@@ -173,28 +173,45 @@ fn with_telemetry_off_the_budget_is_still_known() {
 
 #[test]
 fn vitals_that_are_kept_say_what_they_said_in_any_thread() {
-    let telemetry = testing::recorder();
-    let (one, other) = (Budget::new(Limits::none().tokens(10)), Budget::new(Limits::none().tokens(20)));
-    telemetry.watch_budget(&one);
-    // More of them than can be kept without being counted.
-    let mut kept: Vec<(u64, Vitals)> = Vec::new();
-    for round in 0..20 {
-        chat(&telemetry, "claude-sonnet-4-5", Usage::anthropic(90, 10));
-        kept.push((round + 1, vitals(&telemetry)));
-    }
-    telemetry.watch_budget(&other);
-    chat(&telemetry, "claude-sonnet-4-5", Usage::anthropic(90, 10));
-    let now = vitals(&telemetry);
-    assert_eq!((now.tokens_used(), now.left().unwrap().tokens_remaining), (2_100, Some(20)));
-    let copies = kept.clone();
-    let check = |kept: Vec<(u64, Vitals)>| {
-        for (calls, vitals) in kept {
-            assert_eq!((vitals.tokens_used(), vitals.left().unwrap().tokens_remaining), (calls * 100, Some(10)));
+    fn check(kept: &[Vitals], tokens: u64) {
+        assert!(!kept.is_empty());
+        for vitals in kept {
+            assert_eq!((vitals.tokens_used(), vitals.left().unwrap().tokens_remaining), (tokens, Some(10)));
         }
-    };
-    std::thread::spawn(move || check(kept)).join().unwrap();
-    drop(telemetry);
-    check(copies);
+    }
+    let off = vigil::from_env("off").environment([]).log_format(vigil::LogFormat::Off).enabled(false).start();
+    let on = testing::recorder();
+    for (telemetry, recorder, tokens) in [(&*on, Some(&on), 100), (&off, None, 0)] {
+        let (one, other) = (Budget::new(Limits::none().tokens(10)), Budget::new(Limits::none().tokens(20)));
+        telemetry.watch_budget(&one);
+        if let Some(recorder) = recorder {
+            chat(recorder, "claude-sonnet-4-5", Usage::anthropic(90, 10));
+            assert!(recorder.wait_assembled(Duration::from_secs(5)));
+        }
+        // Nothing new comes between: these are more than can be held without being counted.
+        let mut kept: Vec<Vitals> = (0..20).map(|_| telemetry.vitals()).collect();
+        let away = kept.split_off(10);
+        let copies = away.clone();
+        let thread = std::thread::spawn(move || {
+            check(&away, tokens);
+            away
+        });
+        telemetry.watch_budget(&other);
+        if let Some(recorder) = recorder {
+            chat(recorder, "claude-sonnet-4-5", Usage::anthropic(90, 10));
+            assert_eq!(vitals(recorder).tokens_used(), 200);
+        }
+        assert_eq!(telemetry.vitals().left().unwrap().tokens_remaining, Some(20));
+        let away = thread.join().unwrap();
+        [&kept, &copies, &away].into_iter().for_each(|kept| check(kept, tokens));
+        // The last ones go in another order than they came, and after their budget's handle.
+        drop(one);
+        drop(kept);
+        check(&copies, tokens);
+    }
+    let kept = on.vitals();
+    drop((on, off));
+    assert_eq!(kept.tokens_used(), 200);
 }
 
 #[test]

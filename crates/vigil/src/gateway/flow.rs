@@ -90,6 +90,7 @@ impl<'a> Attempt<'a> {
     pub(super) fn new(inner: &'a Inner, parent: &Span, capability: &'a str, arguments: &impl Payload) -> Self {
         let noted = match &inner.mode {
             Mode::Recording(recording) => Some(Noted::new(recording, arguments)),
+            // What is replayed is no attempt: it never comes here.
             Mode::Live | Mode::Replaying(_) => None,
         };
         let span = parent.capability_span(capability);
@@ -229,18 +230,7 @@ impl<'a> Attempt<'a> {
             });
         }
     }
-}
 
-impl Drop for Attempt<'_> {
-    #[inline(always)]
-    fn drop(&mut self) {
-        if self.span.is_some() {
-            self.given_up();
-        }
-    }
-}
-
-impl Attempt<'_> {
     #[cold]
     fn given_up(&mut self) {
         let error_type = if std::thread::panicking() { ErrorType::PANIC } else { ErrorType::CANCELLED };
@@ -250,6 +240,15 @@ impl Attempt<'_> {
         if error_type == ErrorType::PANIC {
             span.set_some(&[(attr::ERROR_KIND, CapabilityError::RuntimeError.as_str().into())]);
             span.fail(error_type);
+        }
+    }
+}
+
+impl Drop for Attempt<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if self.span.is_some() {
+            self.given_up();
         }
     }
 }

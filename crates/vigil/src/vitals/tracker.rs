@@ -1,7 +1,7 @@
 //! What the assembler keeps for the vitals, and hands out once a round where something changed.
 
 use super::window::Window;
-use super::{Seen, ServicePressure, SlowCall};
+use super::{Seen, ServicePressure, Shown, SlowCall};
 use arc_swap::ArcSwap;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -53,11 +53,11 @@ pub(crate) struct Tracker {
     mode_changed: Option<UnixNanos>,
     glance: Glance,
     changed: bool,
-    shown: Arc<ArcSwap<Seen>>,
+    shown: Arc<ArcSwap<Shown>>,
 }
 
 impl Tracker {
-    pub(crate) fn new(shown: Arc<ArcSwap<Seen>>) -> Self {
+    pub(crate) fn new(shown: Arc<ArcSwap<Shown>>) -> Self {
         Self {
             seen: Seen::default(),
             spent: Window::default(),
@@ -220,7 +220,7 @@ impl Tracker {
             })
         });
         self.seen.throttles = services.collect();
-        self.shown.rcu(|shown| Seen { budget: shown.budget.clone(), ..self.seen.clone() });
+        self.shown.rcu(|shown| shown.seeing(&self.seen));
     }
 }
 
