@@ -208,8 +208,8 @@ impl Destination {
         kept
     }
 
-    /// Counts records that are no longer in the spool, other than by a lane.
-    pub(super) fn missing(&self, missing: &Missing) {
+    /// Counts records that are no longer in the spool, other than by a lane. Answers with what is to be told.
+    pub(super) fn missing(&self, missing: &Missing) -> Option<Diagnostic> {
         let mut told = None;
         let mut books = self.books();
         let signal = missing.signal;
@@ -224,8 +224,8 @@ impl Destination {
             told = books.lose(&self.name, signal, records, missing.reason, problem);
         }
         drop(books);
-        self.tell(told);
         self.progress.send_modify(|ticks| *ticks = ticks.wrapping_add(1));
+        told
     }
 
     /// Tells the lanes that there may be something for them.
@@ -276,6 +276,11 @@ impl Destination {
     /// Closes the books: what is under way is lost as `pending`, what comes later as `later`. Does nothing when they
     /// are closed already.
     pub(super) fn close(&self, pending: LossReason, later: LossReason) {
+        self.tell(self.end(pending, later));
+    }
+
+    /// Does the same and answers with what is to be told.
+    pub(super) fn end(&self, pending: LossReason, later: LossReason) -> Vec<Diagnostic> {
         let mut told = Vec::new();
         let mut books = self.books();
         if books.closed.is_none() {
@@ -290,8 +295,8 @@ impl Destination {
             books.closed = Some(later);
         }
         drop(books);
-        self.tell(told);
         self.progress.send_modify(|ticks| *ticks = ticks.wrapping_add(1));
+        told
     }
 
     /// Keeps the books locked, as a fork at the wrong moment does.

@@ -9,15 +9,17 @@ use super::queue::Queue;
 use super::receipt::{DestinationReceipt, LossReason};
 use super::spool::{News, Party, Spool, SpoolConfig, Ticket};
 use crate::assemble::recover::recover_spool;
+use crate::clock::monotonic;
 use crate::encode::{Batch, Signal};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockWriteGuard, TryLockError};
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
-/// How long the books wait for a disk that hangs when they are closed.
-const SPOOL_CLOSE_WITHIN: Duration = Duration::from_millis(20);
+/// How long the books wait for a disk that hangs when they are closed, at least and at most: between the two until the
+/// deadline of whoever closes them. What the disk had to tell by then is not in them.
+const SPOOL_CLOSE_WITHIN: [Duration; 2] = [Duration::from_millis(40), Duration::from_millis(250)];
 
 pub(super) struct Post {
     pub(super) destinations: Vec<Arc<Destination>>,
@@ -25,6 +27,9 @@ pub(super) struct Post {
     diagnostics: Diagnostics,
     /// The spool could not be written the last time.
     spool_failing: AtomicBool,
+    /// Shared from when the spool is asked until what it told is in the books, and held alone while these are closed: no
+    /// receipt misses what was told meanwhile.
+    telling: RwLock<()>,
 }
 
 impl Post {
@@ -46,6 +51,7 @@ impl Post {
             spool,
             diagnostics: Arc::clone(diagnostics),
             spool_failing: AtomicBool::new(false),
+            telling: RwLock::default(),
         }
     }
 
@@ -75,8 +81,7 @@ impl Post {
             return;
         }
         self.bring_home(spool);
-        let (kept, news) = spool.append(batch);
-        self.enter(news);
+        let kept = self.told(|| spool.append(batch));
         self.tell_spool(kept.as_ref().err());
         for destination in expecting {
             destination.spooled(signal, records, kept.is_ok());
@@ -94,11 +99,7 @@ impl Post {
         if !self.spool_failing.load(Ordering::Relaxed) {
             return;
         }
-        let keep = |batch: &Batch| {
-            let (kept, news) = spool.append(batch);
-            self.enter(news);
-            kept.is_ok()
-        };
+        let keep = |batch: &Batch| self.told(|| spool.append(batch)).is_ok();
         while only.move_to_spool(keep) {}
     }
 
@@ -113,21 +114,32 @@ impl Post {
         tell(&self.diagnostics, news);
     }
 
-    /// Enters what the spool has to tell into the books.
-    fn enter(&self, news: News) {
-        for missing in news.missing {
-            if let Some(destination) = self.destinations.get(missing.party) {
-                destination.missing(&missing);
-            }
-        }
-        news.set_aside.into_iter().for_each(|file| tell(&self.diagnostics, Diagnostic::SetAside { file }));
+    /// Asks the spool, and enters what it has to tell into the books before these can be closed.
+    fn told<T>(&self, ask: impl FnOnce() -> (T, News)) -> T {
+        let telling = self.telling.read().unwrap_or_else(PoisonError::into_inner);
+        let (answer, news) = ask();
+        let told = self.enter(news);
+        drop(telling);
+        self.tell(told);
+        answer
+    }
+
+    /// Enters what the spool has to tell into the books; answers with what somebody is to hear of.
+    fn enter(&self, news: News) -> Vec<Diagnostic> {
+        let missing = news.missing.iter().filter_map(|missing| self.destinations.get(missing.party)?.missing(missing));
+        let set_aside = news.set_aside.into_iter().map(|file| Diagnostic::SetAside { file });
+        missing.chain(set_aside).collect()
+    }
+
+    /// Whoever hears of it may do what they like: nothing is held meanwhile.
+    fn tell(&self, told: Vec<Diagnostic>) {
+        told.into_iter().for_each(|diagnostic| tell(&self.diagnostics, diagnostic));
     }
 
     /// The next batch in the spool for a lane. Blocks on the disk.
     pub(super) fn take_spooled(&self, at: usize, signal: Signal) -> io::Result<Option<(Batch, Ticket)>> {
         let Some(spool) = &self.spool else { return Ok(None) };
-        let (next, news) = spool.next(at, signal);
-        self.enter(news);
+        let next = self.told(|| spool.next(at, signal));
         if let (Ok(Some((batch, ticket))), Some(destination)) = (&next, self.destinations.get(at)) {
             destination.took_spooled(signal, u64::from(batch.records()), ticket.own);
         }
@@ -137,14 +149,14 @@ impl Post {
     /// The batch a lane took out of the spool has its verdict. Blocks on the disk.
     pub(super) fn settle_spooled(&self, at: usize, signal: Signal, ticket: &Ticket) {
         if let Some(spool) = &self.spool {
-            self.enter(spool.settle(at, signal, ticket));
+            self.told(|| ((), spool.settle(at, signal, ticket)));
         }
     }
 
     /// The batch a lane has in hand is not to come again.
     pub(super) fn give_up(&self, at: usize, signal: Signal) {
         if let Some(spool) = &self.spool {
-            self.enter(spool.give_up(at, signal));
+            self.told(|| ((), spool.give_up(at, signal)));
         }
     }
 
@@ -159,11 +171,29 @@ impl Post {
     }
 
     /// Closes the books: what is not delivered and not in the spool is lost as `pending`, what comes later as `later`.
-    pub(super) fn close(&self, pending: LossReason, later: LossReason) {
-        if let Some(news) = self.spool.as_ref().and_then(|spool| spool.close(SPOOL_CLOSE_WITHIN)) {
-            self.enter(news);
+    pub(super) fn close(&self, pending: LossReason, later: LossReason, deadline: Instant) {
+        let [least, most] = SPOOL_CLOSE_WITHIN;
+        let now = monotonic();
+        let until = now + deadline.saturating_duration_since(now).clamp(least, most);
+        let alone = self.spool.is_some().then(|| self.alone(until));
+        let left = until.saturating_duration_since(monotonic());
+        let news = self.spool.as_ref().and_then(|spool| spool.close(left));
+        let mut told = news.map(|news| self.enter(news)).unwrap_or_default();
+        told.extend(self.destinations.iter().flat_map(|destination| destination.end(pending, later)));
+        drop(alone);
+        self.tell(told);
+    }
+
+    /// Waits until nobody has anything to tell, but not for a disk that hangs.
+    fn alone(&self, until: Instant) -> Option<RwLockWriteGuard<'_, ()>> {
+        loop {
+            match self.telling.try_write() {
+                Ok(alone) => return Some(alone),
+                Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
+                Err(TryLockError::WouldBlock) if monotonic() >= until => return None,
+                Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(1)),
+            }
         }
-        self.destinations.iter().for_each(|destination| destination.close(pending, later));
     }
 
     pub(super) fn receipts(&self) -> Vec<DestinationReceipt> {

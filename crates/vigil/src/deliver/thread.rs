@@ -115,7 +115,7 @@ async fn obey(
                     taken(post, &spooled, &marks, patience),
                     settled(post, &others, &marks, until, progress.subscribe()),
                 );
-                close(post);
+                close(post, until);
                 return Some(reply);
             }
         }

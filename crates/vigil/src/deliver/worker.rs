@@ -194,23 +194,24 @@ impl Delivery {
     /// Delivers what it can `within` the given time and stops. Returns what became of everything: afterwards
     /// nothing is pending, and what is offered later is lost as `closed`. Returns at the latest 100 ms after
     /// the time is up, and earlier when all is settled or every destination asked to be left alone for longer.
-    /// What is in the spool is not waited for (5 ms at most, and not where the last attempt failed) and stays there: [`Delivery::flush`] first where
-    /// waiting is wanted.
+    /// What is in the spool is not waited for (5 ms at most, and not where the last attempt failed) and stays there:
+    /// [`Delivery::flush`] first where waiting is wanted. A disk that hangs is waited for until then, 250 ms at most.
     pub fn shutdown(&self, within: Duration) -> Vec<DestinationReceipt> {
         if self.is_forked() {
             return self.receipts();
         }
+        let deadline = after(within);
         let (reply, answer) = sync_channel(1);
         let reply = move |()| {
             reply.try_send(()).ok();
         };
-        if self.send_shutdown(within, Box::new(reply)) {
+        if self.send_shutdown(deadline, Box::new(reply)) {
             // With a spool everywhere there is little to wait for, whenever the thread comes to it.
             let most = if self.post.is_all_spooled() { SPOOL_PATIENCE } else { within.min(FAR_AWAY) + GRACE };
             // Not answering in time is as good as an answer: the books are closed here.
             answer.recv_timeout(most).ok();
         }
-        close(&self.post);
+        close(&self.post, deadline);
         self.receipts()
     }
 
@@ -222,20 +223,21 @@ impl Delivery {
         let reply = move |()| {
             reply.send(()).ok();
         };
-        let sent = !forked && self.send_shutdown(within, Box::new(reply));
+        let deadline = after(within);
+        let sent = !forked && self.send_shutdown(deadline, Box::new(reply));
         async move {
             if sent {
                 drop(answer.await);
             }
             if !forked {
-                close(&post);
+                close(&post, deadline);
             }
             post.receipts()
         }
     }
 
-    fn send_shutdown(&self, within: Duration, reply: Reply<()>) -> bool {
-        let command = Command::Shutdown { until: after(within), reply };
+    fn send_shutdown(&self, until: Instant, reply: Reply<()>) -> bool {
+        let command = Command::Shutdown { until, reply };
         self.commands.as_ref().is_some_and(|commands| commands.send(command).is_ok())
     }
 
@@ -257,7 +259,7 @@ impl Drop for Delivery {
     fn drop(&mut self) {
         // Closing the channel, as dropping the sender does, ends the thread.
         if !self.is_forked() {
-            close(&self.post);
+            close(&self.post, monotonic());
         }
     }
 }
@@ -267,12 +269,12 @@ fn after(duration: Duration) -> Instant {
     now.checked_add(duration.min(FAR_AWAY)).unwrap_or(now)
 }
 
-pub(super) fn close(post: &Post) {
-    post.close(LossReason::Deadline, LossReason::Closed);
+pub(super) fn close(post: &Post, deadline: Instant) {
+    post.close(LossReason::Deadline, LossReason::Closed, deadline);
 }
 
 pub(super) fn disable(post: &Post) {
-    post.close(LossReason::Internal, LossReason::Internal);
+    post.close(LossReason::Internal, LossReason::Internal, monotonic());
 }
 
 #[cfg(test)]

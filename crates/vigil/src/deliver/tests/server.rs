@@ -76,7 +76,7 @@ impl HttpServer {
     }
 
     pub(super) fn start_at(address: SocketAddr, script: Vec<Reply>, last: Reply) -> Self {
-        let listener = TcpListener::bind(address).unwrap();
+        let listener = bind(address);
         let address = listener.local_addr().unwrap();
         let state = State::new(script, last);
         let of_thread = Arc::clone(&state);
@@ -245,4 +245,17 @@ async fn answer(
     }
     let body = Full::new(Bytes::from(data)).with_trailers(async move { Some(Ok(trailers)) });
     Ok(response.body(body).unwrap())
+}
+
+/// Listens at `address`, which a connection of another test may have for the moment.
+fn bind(address: SocketAddr) -> TcpListener {
+    for _ in 0..100 {
+        match TcpListener::bind(address) {
+            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+                std::thread::sleep(std::time::Duration::from_millis(50));
+            }
+            bound => return bound.unwrap(),
+        }
+    }
+    panic!("{address} is in use");
 }

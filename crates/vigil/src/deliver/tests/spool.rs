@@ -194,11 +194,25 @@ fn a_folder_deleted_before_the_end_is_not_claimed_to_hold_anything() {
     let server = HttpServer::start(vec![], status(503));
     let (delivery, _) = scratch.start(http(&server.url()));
     (0..3).for_each(|_| delivery.offer(spans(1, 10)));
-    until("it was tried", || !server.received().is_empty());
+    until("it was tried", || !server.received().is_empty() && delivery.waiting_in_spool() == 3);
     std::fs::remove_dir_all(&scratch.0).unwrap();
     let receipt = finish(&delivery, LONG);
     // The batch under way is in nobody's file any more, nor delivered.
     assert_eq!((receipt.recorded, receipt.delivered, receipt.spooled), (3, 0, 0), "{receipt}");
+}
+
+#[test]
+fn what_comes_after_the_folder_was_deleted_is_claimed_where_it_is() {
+    let scratch = Scratch::new("deleted-between");
+    let server = HttpServer::start(vec![], status(503));
+    let (delivery, _) = scratch.start(http(&server.url()));
+    delivery.offer(spans(1, 10));
+    until("it was tried", || !server.received().is_empty() && delivery.waiting_in_spool() == 1);
+    std::fs::remove_dir_all(&scratch.0).unwrap();
+    (0..20).for_each(|_| delivery.offer(spans(1, 10)));
+    let receipt = finish(&delivery, LONG);
+    let there: u64 = spool_status(&scratch.0).unwrap().waiting.iter().map(|one| one.records[0]).sum();
+    assert_eq!((receipt.recorded, receipt.delivered, receipt.spooled), (21, 0, there), "{receipt}");
 }
 
 #[test]
