@@ -252,7 +252,7 @@ fn bind(address: SocketAddr) -> TcpListener {
     for _ in 0..100 {
         match TcpListener::bind(address) {
             Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
-                std::thread::sleep(std::time::Duration::from_millis(50));
+                std::thread::sleep(Duration::from_millis(50));
             }
             bound => return bound.unwrap(),
         }
