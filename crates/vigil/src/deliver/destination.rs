@@ -198,12 +198,21 @@ impl Destination {
         };
         let (signal, kept) = (batch.signal(), keep(&batch));
         if !kept {
+            let records = u64::from(batch.records());
             let mut books = self.books();
-            let in_spool = &mut books.in_spool[signal.index()];
-            *in_spool = in_spool.saturating_sub(u64::from(batch.records()));
-            if books.closed.is_none() {
+            let mut told = None;
+            if let Some(reason) = books.closed {
+                // It was taken for spooled when they were closed.
+                let spooled = &mut books.receipt.signal_mut(signal).spooled;
+                *spooled = spooled.saturating_sub(records);
+                told = books.lose(&self.name, signal, records, reason, None);
+            } else {
+                let in_spool = &mut books.in_spool[signal.index()];
+                *in_spool = in_spool.saturating_sub(records);
                 books.queue.put_back(batch);
             }
+            drop(books);
+            self.tell(told);
         }
         kept
     }
@@ -213,12 +222,14 @@ impl Destination {
         let mut told = None;
         let mut books = self.books();
         let signal = missing.signal;
-        let records = missing.tally.records;
+        let mut records = missing.tally.records;
         if !missing.own {
             books.receipt.signal_mut(signal).left_behind.lost.add(missing.reason, records);
         } else if books.closed.is_none() {
+            // Of a batch under way some may have arrived.
             let in_spool = &mut books.in_spool[signal.index()];
-            *in_spool = in_spool.saturating_sub(records);
+            records = records.min(*in_spool);
+            *in_spool -= records;
             books.settled[signal.index()] += missing.tally.batches;
             let problem = books.last_problem[signal.index()].clone();
             told = books.lose(&self.name, signal, records, missing.reason, problem);

@@ -13,13 +13,15 @@ use crate::clock::monotonic;
 use crate::encode::{Batch, Signal};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockWriteGuard, TryLockError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, TryLockError, TryLockResult};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 /// How long the books wait for a disk that hangs when they are closed, at least and at most: between the two until the
-/// deadline of whoever closes them. What the disk had to tell by then is not in them.
-const SPOOL_CLOSE_WITHIN: [Duration; 2] = [Duration::from_millis(40), Duration::from_millis(250)];
+/// deadline of whoever closes them first. What the disk had to tell by then is not in them.
+const SPOOL_CLOSE_WITHIN: [Duration; 2] = [Duration::from_millis(40), Duration::from_millis(100)];
+/// As much of it is for the spool itself, whatever those who ask it are about.
+const SPOOL_SHARE: Duration = Duration::from_millis(20);
 
 pub(super) struct Post {
     pub(super) destinations: Vec<Arc<Destination>>,
@@ -30,6 +32,10 @@ pub(super) struct Post {
     /// Shared from when the spool is asked until what it told is in the books, and held alone while these are closed: no
     /// receipt misses what was told meanwhile.
     telling: RwLock<()>,
+    /// Until when the books are closed: one end for everybody who closes them.
+    closing: OnceLock<Instant>,
+    /// Held while they are being closed; true once they are.
+    closed: Mutex<bool>,
 }
 
 impl Post {
@@ -52,6 +58,8 @@ impl Post {
             diagnostics: Arc::clone(diagnostics),
             spool_failing: AtomicBool::new(false),
             telling: RwLock::default(),
+            closing: OnceLock::new(),
+            closed: Mutex::new(false),
         }
     }
 
@@ -174,30 +182,41 @@ impl Post {
     pub(super) fn close(&self, pending: LossReason, later: LossReason, deadline: Instant) {
         let [least, most] = SPOOL_CLOSE_WITHIN;
         let now = monotonic();
-        let until = now + deadline.saturating_duration_since(now).clamp(least, most);
-        let alone = self.spool.is_some().then(|| self.alone(until));
-        let left = until.saturating_duration_since(monotonic());
-        let news = self.spool.as_ref().and_then(|spool| spool.close(left));
-        let mut told = news.map(|news| self.enter(news)).unwrap_or_default();
+        let until = *self.closing.get_or_init(|| now + deadline.saturating_duration_since(now).clamp(least, most));
+        let closed = patiently(until, || self.closed.try_lock());
+        if closed.as_deref() == Some(&true) {
+            return;
+        }
+        let mut told = Vec::new();
+        let alone = self.spool.as_ref().and_then(|spool| {
+            let alone = patiently(until.checked_sub(SPOOL_SHARE).unwrap_or(now), || self.telling.try_write());
+            if let Some(news) = spool.close(until.saturating_duration_since(monotonic())) {
+                told = self.enter(news);
+            }
+            alone
+        });
         told.extend(self.destinations.iter().flat_map(|destination| destination.end(pending, later)));
         drop(alone);
-        self.tell(told);
-    }
-
-    /// Waits until nobody has anything to tell, but not for a disk that hangs.
-    fn alone(&self, until: Instant) -> Option<RwLockWriteGuard<'_, ()>> {
-        loop {
-            match self.telling.try_write() {
-                Ok(alone) => return Some(alone),
-                Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
-                Err(TryLockError::WouldBlock) if monotonic() >= until => return None,
-                Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(1)),
-            }
+        if let Some(mut closed) = closed {
+            *closed = true;
         }
+        self.tell(told);
     }
 
     pub(super) fn receipts(&self) -> Vec<DestinationReceipt> {
         self.destinations.iter().map(|destination| destination.receipt()).collect()
+    }
+}
+
+/// Tries to lock something until then; what a panic left is as good.
+fn patiently<L>(until: Instant, lock: impl Fn() -> TryLockResult<L>) -> Option<L> {
+    loop {
+        match lock() {
+            Ok(locked) => return Some(locked),
+            Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) if monotonic() >= until => return None,
+            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(1)),
+        }
     }
 }
 

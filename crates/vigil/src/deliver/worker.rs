@@ -195,7 +195,7 @@ impl Delivery {
     /// nothing is pending, and what is offered later is lost as `closed`. Returns at the latest 100 ms after
     /// the time is up, and earlier when all is settled or every destination asked to be left alone for longer.
     /// What is in the spool is not waited for (5 ms at most, and not where the last attempt failed) and stays there:
-    /// [`Delivery::flush`] first where waiting is wanted. A disk that hangs is waited for until then, 250 ms at most.
+    /// [`Delivery::flush`] first where waiting is wanted. A disk that hangs is waited for until then, 100 ms at most.
     pub fn shutdown(&self, within: Duration) -> Vec<DestinationReceipt> {
         if self.is_forked() {
             return self.receipts();

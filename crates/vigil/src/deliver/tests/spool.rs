@@ -202,6 +202,18 @@ fn a_folder_deleted_before_the_end_is_not_claimed_to_hold_anything() {
 }
 
 #[test]
+fn what_arrived_of_a_batch_is_not_lost_with_its_folder() {
+    let scratch = Scratch::new("deleted-half");
+    let server = HttpServer::start(vec![status(413), OK], Reply::Hang);
+    let (delivery, _) = scratch.start(http(&server.url()));
+    delivery.offer(spans(4, 10));
+    until("half of it arrived", || server.received().len() == 3);
+    std::fs::remove_dir_all(&scratch.0).unwrap();
+    let receipt = finish(&delivery, LONG);
+    assert_eq!((counts(&receipt), receipt.spooled), ((4, 2, vec![(LossReason::SpoolDamaged, 2)]), 0), "{receipt}");
+}
+
+#[test]
 fn what_comes_after_the_folder_was_deleted_is_claimed_where_it_is() {
     let scratch = Scratch::new("deleted-between");
     let server = HttpServer::start(vec![], status(503));
