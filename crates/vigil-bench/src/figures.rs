@@ -1,11 +1,15 @@
-//! What is asked of Vigil, and whether this run shows it. Ratios are of medians of one run.
+//! What is asked of Vigil, and whether this run shows it.
+//!
+//! A ratio of recording costs is the median of those of the rounds: what is measured in one round is measured next to
+//! each other, so that a machine that is faster for a while is so for both. Ratios from end to end, where runs are few,
+//! are of medians.
 
 use crate::endtoend::Summary;
 use crate::equality::Comparison;
 use crate::gateway::{Cost as Call, What};
 use crate::load::Who;
-use crate::measure::THREADS;
-use crate::recording::{Cost, Measured};
+use crate::measure::{Spread, THREADS};
+use crate::recording::{Cost, Measured, Round};
 use crate::workload::Shape;
 use serde::Serialize;
 
@@ -84,9 +88,15 @@ fn of_recording(figures: &mut Vec<Figure>, recording: &[Measured]) {
     let mut push = |what: String, limit, unit, value: Option<f64>| {
         figures.extend(value.map(|value| Figure::new(what, limit, unit, value)));
     };
-    let ratio = |above: Option<f64>, below: Option<f64>| Some(above? / below?);
-    let cpu = |name: &str, shape, threads| Some(cost(name, shape, threads)?.cpu_ns.median);
-    let process_cpu = |name: &str, shape| Some(cost(name, shape, 1)?.process_cpu_ns.median);
+    let ratio = |above: Option<Vec<f64>>, below: Option<Vec<f64>>| {
+        let ratios: Vec<f64> = above?.into_iter().zip(below?).map(|(above, below)| above / below).collect();
+        (!ratios.is_empty()).then(|| Spread::of(ratios).median)
+    };
+    let rounds = |name: &str, shape, threads, value: fn(&Round) -> f64| -> Option<Vec<f64>> {
+        Some(cost(name, shape, threads)?.rounds.iter().map(value).collect())
+    };
+    let cpu = |name: &str, shape, threads| rounds(name, shape, threads, |round| round.cpu_ns);
+    let process_cpu = |name: &str, shape| rounds(name, shape, 1, |round| round.process_cpu_ns);
     for shape in Shape::ALL {
         let value = ratio(cpu("vigil-off", shape, 1), cpu("tracing-off", shape, 1));
         push(format!("off, {shape}: against tracing without a subscriber"), Limit::AtMost(1.5), "×", value);
@@ -147,6 +157,29 @@ mod tests {
         assert!(!Figure::new("", Limit::AtMost(1.5), "×", 1.51).met);
         assert!(Figure::new("", Limit::AtLeast(25.0), "×", 25.0).met);
         assert!(!Figure::new("", Limit::AtLeast(25.0), "×", 24.9).met);
+    }
+
+    #[test]
+    fn a_ratio_is_of_what_was_measured_next_to_each_other() {
+        let cost = |rounds: [f64; 3]| Cost {
+            shape: Shape::Capability,
+            threads: 1,
+            slices: 3,
+            cpu_ns: Spread::of(rounds),
+            wall_ns: Spread::of(rounds),
+            process_cpu_ns: Spread::of(rounds),
+            allocations: Spread::of([0.0; 3]),
+            rounds: rounds.map(|nanos| Round { cpu_ns: nanos, process_cpu_ns: nanos }).to_vec(),
+        };
+        let measured = |name, rounds| {
+            let account = crate::worker::Account { recorded: 3, arrived: Some(3) };
+            Measured { name, title: name, costs: vec![cost(rounds)], account }
+        };
+        // The machine was twice as fast in one round, and the peer was disturbed in another.
+        let recording = [measured("vigil", [40.0, 20.0, 40.0]), measured("fastrace", [260.0, 130.0, 900.0])];
+        let judged = figures(&recording, &[], &[], &[]);
+        let fastrace = judged.iter().find(|figure| figure.what.ends_with("fastrace")).unwrap();
+        assert_eq!(fastrace.value, 6.5);
     }
 
     #[test]

@@ -24,12 +24,24 @@ pub(crate) struct Cost {
     pub(crate) wall_ns: Spread,
     pub(crate) process_cpu_ns: Spread,
     pub(crate) allocations: Spread,
+    /// `cpu_ns` and `process_cpu_ns` of every round, in their order.
+    pub(crate) rounds: Vec<Round>,
+}
+
+/// What a span cost in one round.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Round {
+    pub(crate) cpu_ns: f64,
+    pub(crate) process_cpu_ns: f64,
 }
 
 impl Cost {
     fn of(order: Order, slices: &[Slice]) -> Self {
-        let spread = |value: fn(&Slice) -> u64| {
-            Spread::of(slices.iter().map(|slice| value(slice) as f64 / slice.spans.max(1) as f64))
+        let a_span = |slice: &Slice, value: u64| value as f64 / slice.spans.max(1) as f64;
+        let spread = |value: fn(&Slice) -> u64| Spread::of(slices.iter().map(|slice| a_span(slice, value(slice))));
+        let round = |slice: &Slice| Round {
+            cpu_ns: a_span(slice, slice.cpu_ns),
+            process_cpu_ns: a_span(slice, slice.process_cpu_ns),
         };
         Self {
             shape: order.shape,
@@ -39,6 +51,7 @@ impl Cost {
             wall_ns: spread(|slice| slice.wall_ns),
             process_cpu_ns: spread(|slice| slice.process_cpu_ns),
             allocations: spread(|slice| slice.allocations),
+            rounds: slices.iter().map(round).collect(),
         }
     }
 }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::load::{Load, Outcome, Who};
+use crate::recording::Round;
 use crate::sink::Counts;
 use crate::worker::Account;
 
@@ -13,6 +14,7 @@ fn cost(shape: Shape, threads: usize, nanos: f64) -> Cost {
         wall_ns: spread,
         process_cpu_ns: spread,
         allocations: Spread::default(),
+        rounds: vec![Round { cpu_ns: nanos, process_cpu_ns: nanos }; 3],
     }
 }
 
