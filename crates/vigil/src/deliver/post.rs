@@ -7,13 +7,13 @@ use super::destination::Destination;
 use super::diagnostic::{Diagnostic, Diagnostics, tell};
 use super::queue::Queue;
 use super::receipt::{DestinationReceipt, LossReason};
-use super::spool::{News, Party, Spool, SpoolConfig, Ticket};
+use super::spool::{News, Party, Spool, SpoolConfig, Ticket, patiently};
 use crate::assemble::recover::recover_spool;
 use crate::clock::monotonic;
 use crate::encode::{Batch, Signal};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, TryLockError, TryLockResult};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
@@ -205,18 +205,6 @@ impl Post {
 
     pub(super) fn receipts(&self) -> Vec<DestinationReceipt> {
         self.destinations.iter().map(|destination| destination.receipt()).collect()
-    }
-}
-
-/// Tries to lock something until then; what a panic left is as good.
-fn patiently<L>(until: Instant, lock: impl Fn() -> TryLockResult<L>) -> Option<L> {
-    loop {
-        match lock() {
-            Ok(locked) => return Some(locked),
-            Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) if monotonic() >= until => return None,
-            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(1)),
-        }
     }
 }
 

@@ -52,7 +52,7 @@ use folder::LOCK;
 pub(crate) use folder::Party;
 pub(crate) use leave::{leave, set_aside_files};
 pub use ledger::SpoolLoss;
-pub(super) use store::{Missing, News, Spool, Ticket};
+pub(super) use store::{Missing, News, Spool, Ticket, patiently};
 pub use survey::{SpoolStatus, SpoolWaiting, spool_batches, spool_status};
 
 use std::fs::{self, DirBuilder, File, OpenOptions};

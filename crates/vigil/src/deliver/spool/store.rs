@@ -14,7 +14,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError, TryLockResult};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 /// The bytes a segment has at most, 8 MiB, unless one batch alone has more: what is deleted at once.
@@ -358,15 +358,7 @@ impl Spool {
     /// Ends it: nothing is kept or handed out from now on, and others may take over what is left. What is missing by
     /// then is said. Waits `within` at most for a disk that hangs; `None` when that was too short.
     pub(in crate::deliver) fn close(&self, within: Duration) -> Option<News> {
-        let began = monotonic();
-        let mut state = loop {
-            match self.state.try_lock() {
-                Ok(state) => break state,
-                Err(TryLockError::Poisoned(poisoned)) => break poisoned.into_inner(),
-                Err(TryLockError::WouldBlock) if began.elapsed() >= within => return None,
-                Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(1)),
-            }
-        };
+        let mut state = patiently(monotonic() + within, || self.state.try_lock())?;
         let mut news = News::default();
         if std::mem::replace(&mut state.closed, true) {
             return Some(news);
@@ -413,6 +405,18 @@ impl State {
     fn take_set_aside(&mut self, news: &mut News) {
         for folder in self.folders() {
             news.set_aside.extend(folder.take_set_aside());
+        }
+    }
+}
+
+/// Tries to lock something until then; what a panic left is as good.
+pub(in crate::deliver) fn patiently<L>(until: Instant, lock: impl Fn() -> TryLockResult<L>) -> Option<L> {
+    loop {
+        match lock() {
+            Ok(locked) => return Some(locked),
+            Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) if monotonic() >= until => return None,
+            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(1)),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Delivery through a spool: what outlives the process, and that nobody waits for it.
 
 use super::*;
+use crate::deliver::destination::Destination;
+use crate::deliver::queue::Queue;
 use crate::deliver::{SpoolConfig, spool_status};
 use std::path::PathBuf;
 
@@ -211,6 +213,24 @@ fn what_arrived_of_a_batch_is_not_lost_with_its_folder() {
     std::fs::remove_dir_all(&scratch.0).unwrap();
     let receipt = finish(&delivery, LONG);
     assert_eq!((counts(&receipt), receipt.spooled), ((4, 2, vec![(LossReason::SpoolDamaged, 2)]), 0), "{receipt}");
+}
+
+#[test]
+fn a_batch_on_its_way_into_the_spool_when_the_books_close_is_not_claimed_to_be_there() {
+    let (queue, diagnostics) = (Queue::new(1 << 20, [None; 3]), Told::default().diagnostics());
+    let progress = tokio::sync::watch::Sender::new(0);
+    let destination = Destination::new("one".to_owned(), [true; 3], queue, diagnostics, progress, Default::default());
+    destination.offer(spans(3, 10));
+    let moved = destination.move_to_spool(|_| {
+        destination.close(LossReason::Deadline, LossReason::Closed);
+        false
+    });
+    let receipt = destination.receipt().receipt.traces;
+    assert_eq!(
+        (moved, counts(&receipt), receipt.spooled),
+        (false, (3, 0, vec![(LossReason::Closed, 3)]), 0),
+        "{receipt}"
+    );
 }
 
 #[test]
