@@ -30,16 +30,18 @@ fn demo(folder: &Scratch, arguments: &[&str], variables: &[(&str, &str)]) -> Out
 /// Replays where there is nothing: no network where the system lets us have none, no program to run, no folder for
 /// temporary files.
 fn replay_in_a_void(folder: &Scratch, journal: &Path, arguments: &[&str]) -> Output {
-    let program = vigil(folder.path()).get_program().to_owned();
+    let program = vigil(folder.path());
     let no_network = Command::new("unshare").args(["-rn", "true"]).stderr(Stdio::null()).status();
     let mut command = if no_network.is_ok_and(|status| status.success()) {
         let mut command = Command::new("unshare");
-        command.args(["-rn", "--"]).arg(&program);
+        command.args(["-rn", "--"]).arg(program.get_program());
         command
     } else {
         eprintln!("this system has no namespaces: replayed with the network there");
-        Command::new(&program)
+        Command::new(program.get_program())
     };
+    // Where signals are ignored the program is handed to one that has them as usual.
+    command.args(program.get_args());
     command.env_clear().env("PATH", std::env::var_os("PATH").unwrap());
     command.arg("demo").arg("--replay").arg(journal).args(arguments).current_dir(folder.path());
     command.env("HOME", folder.path()).env("TMPDIR", folder.join("no/such/folder"));
